@@ -1,0 +1,282 @@
+// Every coded error that leaves Granary. Codes are never reused. The tables in the docs are generated from this file.
+
+export interface ErrorSpec {
+  /** HTTP status of a reply with this code. */
+  readonly http: number;
+  /** `none`: surely not executed. `unknown`: it may have been; look before you try again. */
+  readonly effect: 'none' | 'unknown';
+  /** Whether the details may leave the process; if not, they are only logged, under the request id. */
+  readonly public: boolean;
+  /** Whether the same request would be refused again. Events refused so are nacked; others are tried again. */
+  readonly lasting: boolean;
+  /** What it means and what to do, in a sentence or two. */
+  readonly help: string;
+}
+
+const lasting = { effect: 'none', public: true, lasting: true } as const;
+const temporary = { effect: 'none', public: true, lasting: false } as const;
+const hidden = { effect: 'unknown', public: false, lasting: false } as const;
+
+export const ERRORS = {
+  ERR_ACTIVATION_FAILED: {
+    http: 503,
+    ...temporary,
+    help: 'The grain could not be activated; it is held back for a growing delay. Try again after retry_after_ms; the log has the cause.',
+  },
+  ERR_AUTH_FORBIDDEN: { http: 403, ...lasting, help: 'The token is valid but does not give this right.' },
+  ERR_AUTH_ORIGIN: {
+    http: 403,
+    ...lasting,
+    help: 'Without a token only the hosts localhost, 127.0.0.1 and [::1] and allow-listed origins are accepted. Set a token, or list the origin.',
+  },
+  ERR_AUTH_REQUIRED: {
+    http: 401,
+    ...lasting,
+    help: 'Send a valid bearer token in the Authorization header, or in the hello frame.',
+  },
+  ERR_BODY_INVALID: {
+    http: 400,
+    ...lasting,
+    help: 'The body is not what the content type says. The details tell where it went wrong.',
+  },
+  ERR_BODY_TOO_LARGE: { http: 413, ...lasting, help: 'The body is larger than the limit in the details.' },
+  ERR_BODY_TYPE: { http: 415, ...lasting, help: 'Send the body as application/json.' },
+  ERR_CALL_CANCELLED: {
+    http: 499,
+    effect: 'unknown',
+    public: true,
+    lasting: false,
+    help: 'The caller cancelled while the flow was running; its memory may have been committed.',
+  },
+  ERR_CALL_CYCLE: {
+    http: 508,
+    ...lasting,
+    help: 'The call would wait for an activation that waits for it (see the chain in the details). Make the Core reentrant, or the flow readonly, or break the cycle.',
+  },
+  ERR_CALL_EXPIRED: {
+    http: 504,
+    ...temporary,
+    help: 'The deadline passed before the flow started. Try again with a longer deadline.',
+  },
+  ERR_CALL_TIMEOUT: {
+    http: 504,
+    effect: 'unknown',
+    public: true,
+    lasting: false,
+    help: 'The deadline passed while the flow was running. Look before you try again, or bring a command id.',
+  },
+  ERR_CAPACITY_CHAIN: {
+    http: 429,
+    ...temporary,
+    help: 'Calls that already hold activations of this Core have used up the room above max_active_instances.',
+  },
+  ERR_CAPACITY_FULL: {
+    http: 429,
+    ...temporary,
+    help: 'The silo hosts as many activations as it may. Try again later, or raise maxActiveInstances.',
+  },
+  ERR_COMMAND_CONFLICT: {
+    http: 409,
+    ...lasting,
+    help: 'This command id was used with another input. Use a new id for a new command.',
+  },
+  ERR_CONFIG_INVALID: {
+    http: 500,
+    ...lasting,
+    help: 'A setting is unknown or out of range; the details name it and the nearest valid one.',
+  },
+  ERR_CORE_INVALID: {
+    http: 500,
+    ...lasting,
+    help: 'The Core definition breaks a rule; the details say which.',
+  },
+  ERR_CORE_UNKNOWN: {
+    http: 404,
+    ...lasting,
+    help: 'No Core of that name is loaded; GET /v1/cores lists them.',
+  },
+  ERR_CURSOR_INVALID: { http: 400, ...lasting, help: 'The cursor is not one that this service gave out.' },
+  ERR_EVENT_GAP: {
+    http: 409,
+    ...temporary,
+    help: 'An earlier event of the session has not arrived at the grain. The gateway sends again from there; clients do not see this.',
+  },
+  ERR_EVENT_UNKNOWN: {
+    http: 404,
+    ...lasting,
+    help: 'The Core has no such event; its `events` map names them.',
+  },
+  ERR_FLOW_FAILED: {
+    http: 500,
+    effect: 'none',
+    public: true,
+    lasting: true,
+    help: 'The flow threw. Its turn left nothing in memory; calls that it made to others are not undone.',
+  },
+  ERR_FLOW_UNKNOWN: {
+    http: 404,
+    ...lasting,
+    help: 'The Core has no such flow; GET /v1/cores/{core} lists them.',
+  },
+  ERR_FRAME_INVALID: {
+    http: 400,
+    ...lasting,
+    help: 'The frame breaks the protocol; the details name what is wrong.',
+  },
+  ERR_FRAME_TOO_LARGE: {
+    http: 413,
+    ...lasting,
+    help: 'The frame is larger than max_frame_bytes of the welcome.',
+  },
+  ERR_GRAIN_MOVED: {
+    http: 503,
+    ...temporary,
+    help: 'The activation ended while the message waited. Try again.',
+  },
+  ERR_INPUT_INVALID: {
+    http: 400,
+    ...lasting,
+    help: 'The input does not fit the schema of the flow; the details list the issues.',
+  },
+  ERR_INTERNAL: {
+    http: 500,
+    ...hidden,
+    help: 'Something broke on our side. The log has the cause under the request id.',
+  },
+  ERR_KEY_INVALID: {
+    http: 400,
+    ...lasting,
+    help: 'Keys are strings of 1 to 512 UTF-8 bytes without control characters.',
+  },
+  ERR_KEY_MISMATCH: {
+    http: 400,
+    ...lasting,
+    help: 'The key of the request differs from the entity key in the input.',
+  },
+  ERR_KEY_REQUIRED: {
+    http: 400,
+    ...lasting,
+    help: 'The Core is one instance per entity: name the key, or give the entity key in the input.',
+  },
+  ERR_LIMIT_RATE: {
+    http: 429,
+    ...temporary,
+    help: 'Too many requests from this client. Try again after retry_after_ms.',
+  },
+  ERR_LIMIT_REACHED: {
+    http: 429,
+    ...temporary,
+    help: 'A limit of the connection is reached (open calls, or subscriptions); the details name it.',
+  },
+  ERR_MAILBOX_FULL: {
+    http: 429,
+    ...temporary,
+    help: 'Too many messages wait for this grain. Try again later.',
+  },
+  ERR_MEMORY_READONLY: {
+    http: 500,
+    ...lasting,
+    help: 'A readonly flow tried to change memory. Take `readonly: true` away, or do not write.',
+  },
+  ERR_METHOD_UNKNOWN: { http: 405, ...lasting, help: 'This path does not take that method.' },
+  ERR_OPTION_INVALID: {
+    http: 500,
+    ...lasting,
+    help: 'An option is out of range; the details show it and the rule.',
+  },
+  ERR_OUTPUT_INVALID: {
+    http: 500,
+    ...lasting,
+    help: 'The flow returned something that is not the JSON data model, or does not fit its output schema. The turn left nothing.',
+  },
+  ERR_PATH_UNKNOWN: {
+    http: 404,
+    ...lasting,
+    help: 'There is nothing at this path; /openapi.json lists what there is.',
+  },
+  ERR_REMINDER_INVALID: {
+    http: 500,
+    ...lasting,
+    help: 'The reminder or timer breaks a rule; the details say which.',
+  },
+  ERR_SCHEMA_NEWER: {
+    http: 503,
+    ...temporary,
+    help: 'The memory of this grain was written by a newer schema of the Core. Run that version.',
+  },
+  ERR_SESSION_LOST: {
+    http: 410,
+    ...lasting,
+    help: 'The session is unknown or expired: a new one starts, and unacknowledged events have an unknown outcome.',
+  },
+  ERR_SESSION_REPLACED: { http: 409, ...lasting, help: 'A newer connection took over this session.' },
+  ERR_SILO_DRAINING: {
+    http: 503,
+    ...temporary,
+    help: 'The silo is stopping. Try again: another one, or its successor, will take the call.',
+  },
+  ERR_STORE_CORRUPT: {
+    http: 503,
+    ...temporary,
+    help: 'The data folder has a damaged file. Restore a copy, or move the folder away to begin anew; the details name the file.',
+  },
+  ERR_STORE_FAILED: {
+    http: 503,
+    effect: 'unknown',
+    public: true,
+    lasting: false,
+    help: 'The store did not say whether the commit took effect. Look before you try again, or bring a command id.',
+  },
+  ERR_STORE_FENCED: {
+    http: 503,
+    ...temporary,
+    help: 'Another activation owns the grain now; this one ended without committing. Try again.',
+  },
+  ERR_STORE_FULL: {
+    http: 507,
+    ...temporary,
+    help: 'The disk is full: nothing of this turn was stored. Make room, then try again.',
+  },
+  ERR_STORE_LOCKED: {
+    http: 503,
+    ...temporary,
+    help: 'Another process uses this data folder. Stop it, or choose another folder with --data.',
+  },
+  ERR_STORE_LOST: {
+    http: 503,
+    ...temporary,
+    help: 'The store lost data that it had acknowledged. Decide on_data_loss: refuse or start_empty.',
+  },
+  ERR_TURN_CONFLICT: {
+    http: 409,
+    ...temporary,
+    help: 'Overlapping turns wrote the same field twice in a row. Try again, or lower maxConcurrent.',
+  },
+  ERR_TURN_ENDED: {
+    http: 500,
+    ...lasting,
+    help: 'The flow used its ctx after its turn had ended. Await everything that the flow starts.',
+  },
+  ERR_TURN_TIMEOUT: {
+    http: 504,
+    effect: 'none',
+    public: true,
+    lasting: true,
+    help: 'The turn ran past its time limit and was given up; nothing of it is stored. Raise timeLimitMs for slow flows.',
+  },
+  ERR_VALUE_INVALID: {
+    http: 400,
+    ...lasting,
+    help: 'Values are the JSON data model and bytes; the details name the path of what is not.',
+  },
+} as const satisfies Record<string, ErrorSpec>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export function errorSpec(code: ErrorCode): ErrorSpec {
+  return ERRORS[code];
+}
+
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(ERRORS, text);
+}
