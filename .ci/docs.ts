@@ -1,0 +1,166 @@
+// The docs check (`npm run docs`): what the documents say about the repository is true.
+//   D1. Relative links lead to a file, and `#…` to a heading of it.
+//   D2. `npm run …` names a script of package.json; README.md names the test command that .ci/run uses.
+//   D3. TypeScript blocks that start with `// file: NAME` compile as users would write them, against the built package.
+//       The blocks of one document are one project, so they may import each other.
+//   D4. The table of errors is the one of the catalogue; `npm run docs -- --write` brings it up to date.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ERRORS } from '../lib/errors/catalogue.ts';
+import type { ErrorSpec } from '../lib/errors/catalogue.ts';
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const NOT_DOCS = new Set(['node_modules', 'dist', '.git', '.state', '.granary']);
+const ERRORS_DOC = 'gateway/README.md';
+const BEGIN = '<!-- errors:begin -->';
+const END = '<!-- errors:end -->';
+
+function docsBelow(folder: string): string[] {
+  return readdirSync(path.join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const file = path.posix.join(folder, entry.name);
+    if (entry.isDirectory()) return NOT_DOCS.has(entry.name) ? [] : docsBelow(file);
+    return entry.name.endsWith('.md') ? [file] : [];
+  });
+}
+
+const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
+const withoutCode = (text: string): string =>
+  text.replace(/^(```+)[^\n]*\n[\s\S]*?^\1$/gm, '').replace(/`[^`\n]*`/g, '``');
+
+// ---- D1: links ----
+
+/** The anchors that GitHub gives to the headings of a document. */
+function anchorsOf(text: string): Set<string> {
+  const seen = new Map<string, number>();
+  const anchors = new Set<string>();
+  // Fenced code only: a heading keeps the text of its code spans.
+  const prose = text.replace(/^(```+)[^\n]*\n[\s\S]*?^\1$/gm, '');
+  for (const [, heading = ''] of prose.matchAll(/^#{1,6}\s+(.+?)\s*#*$/gm)) {
+    const slug = heading
+      .toLowerCase()
+      .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replace(/\s/g, '-');
+    const count = seen.get(slug) ?? 0;
+    seen.set(slug, count + 1);
+    anchors.add(count === 0 ? slug : `${slug}-${count}`);
+  }
+  return anchors;
+}
+
+function checkLinks(doc: string, text: string): string[] {
+  const prose = withoutCode(text);
+  const links = [
+    ...prose.matchAll(/\]\(<?([^)\s>]+)>?(?:\s+"[^"]*")?\)/g),
+    ...prose.matchAll(/^\[[^\]]+\]:\s+(\S+)/gm),
+  ];
+  return links.flatMap(([, link = '']) => {
+    if (/^[a-z][a-z+.-]*:/i.test(link)) return [];
+    const [target = '', anchor] = link.split('#');
+    const file = target === '' ? doc : path.posix.join(path.posix.dirname(doc), decodeURIComponent(target));
+    if (!existsSync(path.join(root, file))) return [`${doc}: link to ${link}: there is no ${file}`];
+    if (anchor === undefined || !file.endsWith('.md') || !statSync(path.join(root, file)).isFile()) return [];
+    return anchorsOf(read(file)).has(anchor) ? [] : [`${doc}: link to ${link}: ${file} has no such heading`];
+  });
+}
+
+// ---- D2: commands ----
+
+function checkCommands(doc: string, text: string): string[] {
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+  const named = [...text.matchAll(/\bnpm run ([\w:-]+)/g)].map(([, name = '']) => name);
+  const unknown = named.filter((name) => !Object.hasOwn(scripts, name));
+  return unknown.map((name) => `${doc}: \`npm run ${name}\`: package.json has no such script`);
+}
+
+// ---- D3: blocks ----
+
+function checkBlocks(doc: string, text: string): string[] {
+  const blocks = [...text.matchAll(/^```(?:ts|typescript)\n\/\/ file: (\S+)[^\n]*\n([\s\S]*?)^```$/gm)];
+  if (blocks.length === 0) return [];
+  const folder = path.join(root, '.ci/.state/docs', doc.replaceAll('/', '-'));
+  rmSync(folder, { recursive: true, force: true });
+  const names = new Set<string>();
+  for (const [, name = '', code = ''] of blocks) {
+    if (names.has(name)) return [`${doc}: two blocks are called ${name}`];
+    names.add(name);
+    mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
+    writeFileSync(path.join(folder, name), code);
+  }
+  const up = path.posix.relative(folder, root);
+  writeFileSync(
+    path.join(folder, 'tsconfig.json'),
+    JSON.stringify({
+      extends: `${up}/tsconfig.json`,
+      files: [...names].filter((name) => /\.[cm]?tsx?$/.test(name)),
+      compilerOptions: { rootDir: '.' },
+    }),
+  );
+  const tsc = path.join(root, 'node_modules/@typescript/native/bin/tsc');
+  const result = spawnSync(process.execPath, [tsc, '-p', folder, '--pretty', 'false'], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  return result.status === 0
+    ? []
+    : [`${doc}: its TypeScript blocks do not compile:\n${result.stdout}${result.stderr}`];
+}
+
+// ---- D4: errors ----
+
+function errorTable(): string {
+  const rows = Object.entries<ErrorSpec>(ERRORS).map(([code, spec]) => {
+    const again = spec.lasting ? 'no' : 'yes';
+    const cells = [
+      `\`${code}\``,
+      spec.http,
+      spec.effect,
+      again,
+      spec.public ? 'yes' : 'no',
+      spec.help.replaceAll('|', '\\|'),
+    ];
+    return `| ${cells.join(' | ')} |`;
+  });
+  const head = [
+    '| Code | HTTP | Effect | Worth another try | Details shown | Meaning |',
+    '| --- | --- | --- | --- | --- | --- |',
+  ];
+  // The formatter would align the columns, and every new code would then change every line.
+  return ['<!-- prettier-ignore-start -->', ...head, ...rows, '<!-- prettier-ignore-end -->'].join('\n');
+}
+
+function checkErrorTable(isWrite: boolean): string[] {
+  if (!existsSync(path.join(root, ERRORS_DOC)))
+    return [`${ERRORS_DOC}: is missing; it holds the table of errors`];
+  const text = read(ERRORS_DOC);
+  const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
+  if (begin < 0 || end < begin) return [`${ERRORS_DOC}: has no lines ${BEGIN} and ${END}`];
+  const wanted = `${text.slice(0, begin + BEGIN.length)}\n\n${errorTable()}\n\n${text.slice(end)}`;
+  if (text === wanted) return [];
+  if (!isWrite)
+    return [`${ERRORS_DOC}: the table of errors is not the one of the catalogue: npm run docs -- --write`];
+  writeFileSync(path.join(root, ERRORS_DOC), wanted);
+  console.log(`docs: wrote the table of errors into ${ERRORS_DOC}`);
+  return [];
+}
+
+function main(args: readonly string[]): void {
+  const docs = docsBelow('.');
+  const problems = checkErrorTable(args.includes('--write'));
+  for (const doc of docs) {
+    const text = read(doc);
+    problems.push(...checkLinks(doc, text), ...checkCommands(doc, text), ...checkBlocks(doc, text));
+  }
+  if (!docs.includes('README.md')) problems.push('README.md: is missing');
+  else if (!read('README.md').includes('npm test'))
+    problems.push('README.md: does not name the test command, `npm test`');
+  for (const problem of problems) console.log(problem);
+  console.log(
+    problems.length === 0 ? `docs: ${docs.length} documents are true` : `docs: ${problems.length} problems`,
+  );
+  if (problems.length > 0) process.exitCode = 1;
+}
+
+main(process.argv.slice(2));
