@@ -89,15 +89,13 @@ function checkBlocks(doc: string, text: string): string[] {
     mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
     writeFileSync(path.join(folder, name), code);
   }
-  const up = path.posix.relative(folder, root);
-  writeFileSync(
-    path.join(folder, 'tsconfig.json'),
-    JSON.stringify({
-      extends: `${up}/tsconfig.json`,
-      files: [...names].filter((name) => /\.[cm]?tsx?$/.test(name)),
-      compilerOptions: { rootDir: '.' },
-    }),
-  );
+  const settings = {
+    extends: `${path.posix.relative(folder, root)}/tsconfig.json`,
+    // By name: a pattern would not find files below a folder that starts with a dot.
+    files: [...names].filter((name) => name.endsWith('.ts')),
+    include: [],
+  };
+  writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify(settings));
   const tsc = path.join(root, 'node_modules/@typescript/native/bin/tsc');
   const result = spawnSync(process.execPath, [tsc, '-p', folder, '--pretty', 'false'], {
     cwd: folder,

@@ -1,22 +1,6 @@
 // Import direction: the repository keeps the rules of import-rules.ts, and the rules find what they should.
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { isSource, RANK, violationsOf } from './import-rules.ts';
-import type { Sources } from './import-rules.ts';
-
-function readSources(): Sources {
-  const root = fileURLToPath(new URL('../../', import.meta.url));
-  const sources = new Map<string, string>();
-  for (const folder of Object.keys(RANK).filter((name) => existsSync(path.join(root, name)))) {
-    for (const name of readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })) {
-      const file = `${folder}/${name.replaceAll(path.sep, '/')}`;
-      if (isSource(file)) sources.set(file, readFileSync(path.join(root, file), 'utf8'));
-    }
-  }
-  return sources;
-}
+import { readSources, violationsOf } from './import-rules.ts';
 
 /** Asserts that a planted tree has exactly these breaches; each is given by the start of its line. */
 function assertFound(planted: Record<string, string>, starts: readonly string[]): void {
@@ -30,6 +14,10 @@ function assertFound(planted: Record<string, string>, starts: readonly string[])
 describe('import direction', () => {
   it('the repository, all imports, keep the rules', () => {
     const sources = readSources();
+    assert.ok(
+      sources.has('lib/index.ts') && sources.has('test/lib/import-rules.ts'),
+      'the sources are found',
+    );
     assert.deepEqual(violationsOf(sources), []);
   });
 

@@ -1,13 +1,15 @@
 // The rules of dependency between folders and files, as functions of a map of file → text, so that tests can show them
 // planted mistakes. The formatter puts every import at the start of a line, so a pattern per line finds them; imports
 // that lead nowhere are the compiler's to report.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 /** Path from the root, with slashes → text. */
 export type Sources = ReadonlyMap<string, string>;
 
-interface Import {
+export interface Import {
   readonly file: string;
   /** The imported file, or the specifier of a package or a built-in module. */
   readonly to: string;
@@ -47,7 +49,7 @@ const ENTRY_POINTS = new Set([
 const NOT_IN_LIB =
   /^(koa|@koa\/router|ws|lmdb|ioredis|redis|mysql2|knex|pino|prom-client|commander|tsx)(\/|$)/;
 const BUILTINS = new Set(builtinModules);
-const isBuiltin = (name: string): boolean => name.startsWith('node:') || BUILTINS.has(name);
+export const isBuiltin = (name: string): boolean => name.startsWith('node:') || BUILTINS.has(name);
 export const isSource = (name: string): boolean => name.endsWith('.ts');
 
 // ---- Reading ----
@@ -56,7 +58,7 @@ const STATIC =
   /^(import|export)\s+(type\s+)?((?:[\w$]+\s*,?\s*)?(?:\{[^}]*\}\s*|\*(?:\s*as\s+[\w$]+)?\s*)?from\s+)?'([^'\n]+)'/gm;
 const LAZY = /^(?!\s*(?:\/\/|\*)).*?\bimport\('([^'\n]+)'\)/gm;
 
-function importsOf(file: string, text: string): Import[] {
+export function importsOf(file: string, text: string): Import[] {
   const resolve = (to: string): string =>
     to.startsWith('.') ? path.posix.join(path.posix.dirname(file), to) : to;
   const found: Import[] = [];
@@ -66,6 +68,19 @@ function importsOf(file: string, text: string): Import[] {
   }
   for (const [, to = ''] of text.matchAll(LAZY)) found.push({ file, to: resolve(to), kind: 'lazy' });
   return found;
+}
+
+/** All TypeScript files of the repository's folders. */
+export function readSources(): Sources {
+  const root = fileURLToPath(new URL('../../', import.meta.url));
+  const sources = new Map<string, string>();
+  for (const folder of Object.keys(RANK).filter((name) => existsSync(path.join(root, name)))) {
+    for (const name of readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })) {
+      const file = `${folder}/${name.replaceAll(path.sep, '/')}`;
+      if (isSource(file)) sources.set(file, readFileSync(path.join(root, file), 'utf8'));
+    }
+  }
+  return sources;
 }
 
 // ---- Rules ----
