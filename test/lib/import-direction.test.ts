@@ -41,11 +41,13 @@ describe('import direction', () => {
     );
   });
 
-  it('the checker, imports beside the index of a folder, finds them and lets tests use internal.ts', () => {
+  it('the checker, imports beside the index of a folder, finds them and lets tests and main files use internal.ts', () => {
     assertFound(
       {
         'silo/a.ts': `import { b } from '../lib/base/clock.ts';`,
         'silo/b.ts': `import { b } from '../lib/internal.ts';`,
+        'silo/main.ts': `import { b } from '../lib/internal.ts';`,
+        'gateway/main.ts': `import { b } from '../silo/internal.ts';`,
         'silo/c/d.ts': `import { b } from '../../lib/index.ts';\nimport { e } from '../b.ts';`,
         'test/a.ts': `import { b } from '../lib/internal.ts';\nimport { c } from '../gateway/client/index.ts';`,
         'test/b.ts': `import { b } from '../silo/turn/turn.ts';`,
@@ -54,6 +56,7 @@ describe('import direction', () => {
       [
         'silo/a.ts -> lib/base/clock.ts: passes by the door of lib',
         'silo/b.ts -> lib/internal.ts: passes by the door of lib',
+        'gateway/main.ts -> silo/internal.ts: passes by the door of silo',
         'test/b.ts -> silo/turn/turn.ts: passes by the door of silo',
         'bench/a.ts -> test/support.ts: points upward',
       ],

@@ -45,6 +45,9 @@ const ENTRY_POINTS = new Set([
   'gateway/testing/index.ts',
 ]);
 
+/** Where a process is put together from its parts. */
+const ROOTS = /(^|\/)(main|system-[\w-]+)\.ts$/;
+
 /** The rim of the system: packages that open sockets, files or terminals have no place in lib. */
 const NOT_IN_LIB =
   /^(koa|@koa\/router|ws|lmdb|ioredis|redis|mysql2|knex|pino|prom-client|commander|tsx)(\/|$)/;
@@ -95,9 +98,11 @@ function checkRank({ file, to }: Import): string | undefined {
   if (rank === undefined || otherRank === undefined)
     return `is outside of the folders ${Object.keys(RANK).join(', ')}`;
   if (otherRank > rank) return `points upward: ${own} comes before ${other}`;
-  const isTooling = own === 'test' || own === 'bench';
   if (to === `${other}/index.ts` || (own === 'test' && other === 'bench')) return undefined;
+  const isTooling = own === 'test' || own === 'bench';
   if (isTooling && (to === `${other}/internal.ts` || ENTRY_POINTS.has(to))) return undefined;
+  // The machine's own clock and randomness, for those who hand them to everyone else.
+  if (to === 'lib/internal.ts' && (ENTRY_POINTS.has(file) || ROOTS.test(file))) return undefined;
   return `passes by the door of ${other}: import ${other}/index.ts${isTooling ? ' or internal.ts' : ''}`;
 }
 
