@@ -10,6 +10,7 @@
 import { spawn } from 'child_process';
 import { createHash } from 'crypto';
 import fs from 'fs';
+import os from 'os';
 import path from 'path';
 import { fileURLToPath } from 'url';
 
@@ -254,7 +255,7 @@ function isAbandoned(file, hostname) {
 }
 
 async function takeLock(file) {
-  const hostname = process.env.HOSTNAME || '';
+  const hostname = os.hostname();
   const token = JSON.stringify({ pid: process.pid, hostname, nonce: sha256(`${process.hrtime()}`) });
   const startedMs = Date.now();
   let isTold = false;

@@ -11,7 +11,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -163,7 +163,7 @@ describe('set-up (.ci/ensure.mjs)', () => {
     const pid = await deadPid();
     checkout.write(
       '.ci/.state/lock',
-      JSON.stringify({ pid, hostname: process.env['HOSTNAME'] ?? '', nonce: '' }),
+      JSON.stringify({ pid, hostname: hostname(), nonce: '' }),
     );
     assert.equal((await checkout.ensure()).code, 0);
     assert.equal(checkout.installs(), 1);
