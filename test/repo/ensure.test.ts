@@ -161,10 +161,7 @@ describe('set-up (.ci/ensure.mjs)', () => {
 
   it('a lock whose holder died, is taken over', async () => {
     const pid = await deadPid();
-    checkout.write(
-      '.ci/.state/lock',
-      JSON.stringify({ pid, hostname: hostname(), nonce: '' }),
-    );
+    checkout.write('.ci/.state/lock', JSON.stringify({ pid, hostname: hostname(), nonce: '' }));
     assert.equal((await checkout.ensure()).code, 0);
     assert.equal(checkout.installs(), 1);
     assert.ok(!checkout.has('.ci/.state/lock'));
