@@ -128,10 +128,20 @@ export const ERRORS = {
     ...lasting,
     help: 'The frame is larger than max_frame_bytes of the welcome.',
   },
+  ERR_GATEWAY_BUSY: {
+    http: 503,
+    ...temporary,
+    help: 'The gateway has as many requests open as it may. Try again after retry_after_ms, or at another gateway.',
+  },
   ERR_GRAIN_MOVED: {
     http: 503,
     ...temporary,
     help: 'The activation ended while the message waited. Try again.',
+  },
+  ERR_HEADERS_TOO_LARGE: {
+    http: 431,
+    ...lasting,
+    help: 'The request line and the headers together are larger than the gateway takes.',
   },
   ERR_INPUT_INVALID: {
     http: 400,
@@ -168,6 +178,11 @@ export const ERRORS = {
     ...temporary,
     help: 'A limit of the connection is reached (open calls, or subscriptions); the details name it.',
   },
+  ERR_LISTEN_FAILED: {
+    http: 500,
+    ...lasting,
+    help: 'The gateway cannot listen on its address; the message says why and what to do.',
+  },
   ERR_MAILBOX_FULL: {
     http: 429,
     ...temporary,
@@ -198,6 +213,16 @@ export const ERRORS = {
     http: 500,
     ...lasting,
     help: 'The reminder or timer breaks a rule; the details say which.',
+  },
+  ERR_REQUEST_INVALID: {
+    http: 400,
+    ...lasting,
+    help: 'The request line, a header or a query parameter is not valid; the message names which and the rule.',
+  },
+  ERR_REQUEST_TIMEOUT: {
+    http: 408,
+    ...temporary,
+    help: 'The request did not arrive completely in time.',
   },
   ERR_SCHEMA_NEWER: {
     http: 503,
@@ -264,6 +289,12 @@ export const ERRORS = {
     lasting: true,
     help: 'The turn ran past its time limit and was given up; nothing of it is stored. Raise timeLimitMs for slow flows.',
   },
+  ERR_UPGRADE_REQUIRED: {
+    http: 426,
+    ...lasting,
+    help: 'This path is a WebSocket: connect with the subprotocol granary.v1+json or granary.v1+msgpack.',
+  },
+  ERR_URL_TOO_LONG: { http: 414, ...lasting, help: 'The URL is longer than the gateway takes.' },
   ERR_VALUE_INVALID: {
     http: 400,
     ...lasting,
