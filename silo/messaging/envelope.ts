@@ -30,6 +30,8 @@ export interface MessageMark {
 export interface ReminderTick {
   readonly name: string;
   readonly dueMs: number;
+  /** It failed too often: move the schedule on without running the flow. */
+  readonly giveUp?: boolean;
 }
 
 export type EnvelopeKind =

@@ -1,0 +1,3 @@
+// For tests and benches: parts of the silo that nobody outside needs.
+export * from './reminders/schedule.ts';
+export type * from './storage/grain-storage.ts';
