@@ -1,0 +1,22 @@
+import { GrainError } from '../../lib/index.ts';
+
+/** A place in a grain's emissions: after number `n` of the history `epoch`. As text: `epoch.n`. */
+export interface EmissionCursor {
+  readonly epoch: number;
+  readonly n: number;
+}
+
+/** Before everything: all that is kept follows it. */
+export const CURSOR_START: EmissionCursor = Object.freeze({ epoch: 0, n: 0 });
+
+export function formatCursor({ epoch, n }: EmissionCursor): string {
+  return `${epoch}.${n}`;
+}
+
+/** @throws ERR_CURSOR_INVALID */
+export function parseCursor(text: string): EmissionCursor {
+  const [, epochText, nText] = /^(\d{1,16})\.(\d{1,16})$/.exec(text) ?? [];
+  const cursor = { epoch: Number(epochText), n: Number(nText) };
+  if (Number.isSafeInteger(cursor.epoch) && Number.isSafeInteger(cursor.n)) return cursor;
+  throw new GrainError('ERR_CURSOR_INVALID', { cursor: text.slice(0, 64) });
+}
