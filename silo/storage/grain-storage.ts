@@ -94,7 +94,10 @@ export interface StoredEmission {
   readonly wallMs: number;
 }
 
-/** One commit. Everything in it takes effect together. Arrays that are empty are shared constants. */
+/**
+ * One commit. Everything in it takes effect together. Arrays that are empty are shared constants. Nothing in it changes
+ * after it was handed over: storage keeps the arrays and values themselves until they are written.
+ */
 export interface GrainCommit {
   readonly number: number;
   readonly schema: number;
@@ -112,7 +115,10 @@ export interface GrainCommit {
   readonly emissionsKept: number;
   /** New state by name; undefined deletes. */
   readonly reminders: readonly (readonly [name: string, reminder: StoredReminder | undefined])[];
-  /** Erase values, collections, emissions, reminders and commands before the rest is applied. Marks stay. */
+  /**
+   * Erase values, collections, emissions, reminders and commands before the rest is applied. Marks stay. With `changed`
+   * empty the grain is left without values; `emissionEpoch` must be a new one when it emits again.
+   */
   readonly forget: boolean;
 }
 
@@ -154,8 +160,9 @@ export interface LogEntry {
 export interface LogPage {
   /** Position of the oldest entry that is still kept; readers that stand before it have a gap. */
   readonly first: number;
-  /** Position of the last entry looked at: go on after it. */
+  /** Position of the last entry looked at: go on after it. Equal to `after` when there is nothing new. */
   readonly last: number;
+  /** May be fewer than asked for, or none, though more follow: holes count as looked at. */
   readonly entries: readonly LogEntry[];
 }
 
@@ -166,7 +173,11 @@ export interface DueReminder {
 }
 
 export interface GrainStorage {
-  /** Registers the claimer as owner and loads the resident part. @throws ERR_STORE_* */
+  /**
+   * Registers the claimer as owner and loads the resident part. Waits for what earlier owners handed over, so that
+   * nothing is loaded that may still be lost. Asked again by the owner, it answers the claim that it has (D4).
+   * @throws ERR_STORE_*
+   */
   claim(grain: GrainId, claimer: Claimer): MaybePromise<ClaimOutcome>;
   /** Hands over the next commit; `done` is called once, when the outcome is known (S3, S4). */
   commit(claim: Claim, commit: GrainCommit, done: (outcome: CommitOutcome) => void): void;
@@ -175,6 +186,7 @@ export interface GrainStorage {
   /** Whether the claim still owns its grain, asked of the authority. */
   isOwner(claim: Claim): MaybePromise<boolean>;
 
+  /** This and the other reads of collections: frozen. @throws ERR_STORE_FENCED when the claim owns nothing any more. */
   readEntry(claim: Claim, field: string, key: string): MaybePromise<unknown>;
   readEntries(
     claim: Claim,
