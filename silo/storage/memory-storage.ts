@@ -91,7 +91,12 @@ export class MemoryStorage implements GrainStorage {
   readonly #live: MemoryStore;
   /** Owners by their address, which is one object as long as they own. */
   readonly #claims = new WeakMap<GrainAddress, MemoryClaim>();
+  /** Waits for the flush. */
   #queue: Queued[] = [];
+  /** Decided, to be told at the end of the run: functions and outcomes side by side. */
+  #tellDone: Done[] = [];
+  #tellOutcome: CommitOutcome[] = [];
+  #hasAppended = false;
   #records: (() => void)[] = [];
   #isRunAsked = false;
   /** How many accepted commits wait for the flush, by grain's name; and those who wait for that to end (R4). */
@@ -157,11 +162,17 @@ export class MemoryStorage implements GrainStorage {
     if (this.#state === 'crashed') return;
     const owner = own(claim);
     const verdict = this.#accept(owner, commit);
-    this.#queue.push({ claim: owner, commit, verdict, done });
     if (isAccepted(verdict)) {
       owner.accepted = commit.number;
       if (this.#flush) this.#unsettled.set(owner.name, (this.#unsettled.get(owner.name) ?? 0) + 1);
       else owner.stored = commit.number;
+    }
+    if (this.#flush) this.#queue.push({ claim: owner, commit, verdict, done });
+    else {
+      // The path of `volatile` Cores: nothing is left to decide, so nothing is kept but who is to be told what.
+      if (commit.emissions.length > 0) this.#hasAppended = true;
+      this.#tellDone.push(done);
+      this.#tellOutcome.push(isAccepted(verdict) ? DONE : (verdict as CommitOutcome));
     }
     this.#askRun();
   }
@@ -188,50 +199,61 @@ export class MemoryStorage implements GrainStorage {
   #askRun(): void {
     if (this.#isRunAsked) return;
     this.#isRunAsked = true;
-    (this.#flush ?? queueMicrotask)(this.#run);
+    if (this.#flush) this.#flush(this.#run);
+    else queueMicrotask(this.#run);
   }
 
   /** Makes durable what is queued, then tells the outcomes. */
   readonly #run = (): void => {
     if (this.#state === 'crashed') return;
     this.#isRunAsked = false;
-    const queue = this.#queue;
-    const records = this.#records;
-    this.#queue = [];
-    this.#records = [];
-    const outcomes = this.#flush ? this.#settle(queue) : queue.map(({ verdict }) => outcomeOf(verdict));
-    queue.forEach(({ done }, at) => done(outcomes[at] ?? DONE));
-    for (const write of records) write();
-    if (queue.some(({ commit }) => commit.emissions.length > 0)) for (const wake of this.#listeners) wake();
-    for (const resolve of this.#onSettled.splice(0)) resolve();
+    if (this.#queue.length > 0) {
+      const queue = this.#queue;
+      this.#queue = [];
+      this.#settle(queue);
+    }
+    const [dones, outcomes] = [this.#tellDone, this.#tellOutcome];
+    this.#tellDone = [];
+    this.#tellOutcome = [];
+    for (let at = 0; at < dones.length; at += 1) dones[at]?.(outcomes[at] ?? DONE);
+    if (this.#records.length > 0) for (const write of this.#records.splice(0)) write();
+    if (this.#hasAppended) {
+      this.#hasAppended = false;
+      for (const wake of this.#listeners) wake();
+    }
+    if (this.#onSettled.length > 0) for (const resolve of this.#onSettled.splice(0)) resolve();
   };
 
-  #settle(queue: readonly Queued[]): readonly CommitOutcome[] {
+  #settle(queue: readonly Queued[]): void {
     const broken = new Map<MemoryClaim, CommitOutcome>();
-    return queue.map(({ claim, commit, verdict }) => {
-      if (!isAccepted(verdict)) {
-        if (verdict !== 'repeat') return verdict;
-        return commit.number <= claim.stored ? DONE : (broken.get(claim) ?? DONE);
-      }
-      const left = (this.#unsettled.get(claim.name) ?? 0) - 1;
-      if (left > 0) this.#unsettled.set(claim.name, left);
-      else this.#unsettled.delete(claim.name);
-      const earlier = broken.get(claim);
-      if (earlier) return earlier;
-      const fault = this.#takeFault('commit', claim.name);
-      if (fault !== 'none' && fault !== 'unknown_lost') this.#store(claim, commit, verdict);
-      if (fault === undefined) return DONE;
-      const error = new GrainError(fault === 'none' ? 'ERR_STORE_FULL' : 'ERR_STORE_FAILED');
-      const outcome: CommitOutcome = { kind: 'failed', error };
-      broken.set(claim, outcome);
-      this.#rollBack(claim);
-      return outcome;
-    });
+    for (const queued of queue) {
+      this.#tellDone.push(queued.done);
+      this.#tellOutcome.push(this.#settleOne(queued, broken));
+    }
+  }
+
+  #settleOne({ claim, commit, verdict }: Queued, broken: Map<MemoryClaim, CommitOutcome>): CommitOutcome {
+    if (verdict === 'repeat') return commit.number <= claim.stored ? DONE : (broken.get(claim) ?? DONE);
+    if (!isAccepted(verdict)) return verdict;
+    const left = (this.#unsettled.get(claim.name) ?? 0) - 1;
+    if (left > 0) this.#unsettled.set(claim.name, left);
+    else this.#unsettled.delete(claim.name);
+    const earlier = broken.get(claim);
+    if (earlier) return earlier;
+    const fault = this.#takeFault('commit', claim.name);
+    if (fault !== 'none' && fault !== 'unknown_lost') this.#store(claim, commit, verdict);
+    if (fault === undefined) return DONE;
+    const error = new GrainError(fault === 'none' ? 'ERR_STORE_FULL' : 'ERR_STORE_FAILED');
+    const outcome: CommitOutcome = { kind: 'failed', error };
+    broken.set(claim, outcome);
+    this.#rollBack(claim);
+    return outcome;
   }
 
   #store(claim: MemoryClaim, commit: GrainCommit, changes: readonly ResolvedChange[]): void {
     const grain = this.#durable.grain(claim.address.grain, claim.name);
     this.#durable.apply(claim.name, grain, commit, changes);
+    if (commit.emissions.length > 0) this.#hasAppended = true;
     claim.stored = commit.number;
   }
 
@@ -386,11 +408,6 @@ export class MemoryStorage implements GrainStorage {
 
 function isAccepted(verdict: Verdict): verdict is readonly ResolvedChange[] {
   return Array.isArray(verdict);
-}
-
-/** Without a flush there is nothing that could be asked again while it is queued. */
-function outcomeOf(verdict: Verdict): CommitOutcome {
-  return isAccepted(verdict) || verdict === 'repeat' ? DONE : verdict;
 }
 
 function isForNextOwner({ collections, emissions, reminders, forget }: GrainCommit): boolean {
