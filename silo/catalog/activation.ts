@@ -1,0 +1,865 @@
+// Activation: one in-memory run of one grain.
+// Owns: its state, its visible values, who may start a turn, and what the end of a turn does.
+// Does not own: a running turn's buffer (turn.ts), waiting messages (mailbox.ts), the gate (commit-ledger.ts), storage,
+// nor which activations there are (grain-table.ts).
+//   A1. Turns run only in `active`. At most `maxConcurrent` run at once; readonly ones may run beside each other; a call
+//       chain may enter again where the Core allows it.
+//   A2. Nothing leaves before every commit that its turn could have seen is durable (hazards.md 4).
+//   A3. A failed commit, or a turn past its limit, ends the activation; its messages go on in the next one.
+//   A4. It is in the idle list of its table exactly while it is active, nothing runs and nothing waits.
+import {
+  assert,
+  estimateBytes,
+  fromUnknown,
+  GrainError,
+  type Logger,
+  type TimerSchedule,
+} from '../../lib/index.ts';
+import type { InstanceReport } from '../cluster-client.ts';
+import type { CallChain, Envelope } from '../messaging/envelope.ts';
+import { advanceReminder } from '../reminders/schedule.ts';
+import type {
+  Claim,
+  GrainCommit,
+  GrainStorage,
+  StoredCommand,
+  StoredMark,
+  StoredMemory,
+  StoredReminder,
+} from '../storage/grain-storage.ts';
+import { type ActivationState, type DeactivationReason, NEXT_STATES } from './activation-state.ts';
+import { answerCommand, CommandMemory, commandName, inputHash, storedCommand } from './commands.ts';
+import { CommitLedger } from './commit-ledger.ts';
+import type { CoreHost } from './core-host.ts';
+import { GrainExtras } from './grain-extras.ts';
+import type { HostedFlow } from './hosted-flow.ts';
+import { Mailbox } from './mailbox.ts';
+import { advanceMark, decideMark } from './marks.ts';
+import type { Message } from './message.ts';
+import { migrateValues } from './migrate.ts';
+import { TimerNode } from './timer-node.ts';
+import { memoryValue, Turn } from './turn.ts';
+
+const NOTHING: readonly never[] = Object.freeze([]);
+/** Readonly turns that may run beside each other in one activation. */
+const READERS_MAX = 1_024;
+
+export class Activation {
+  readonly host: CoreHost;
+  readonly tenant: string;
+  readonly key: string;
+  /** Counter within the incarnation; never used again. */
+  readonly seq: number;
+  /** Visible values by position, frozen; replaced, never changed. */
+  values: readonly unknown[];
+  idleSinceMs = 0;
+  /** Estimated bytes of the values. */
+  bytes = 0;
+  /** Links of the table's idle list. */
+  idlePrev: Activation | null = null;
+  idleNext: Activation | null = null;
+  #state: ActivationState = 'activating';
+  #claim: Claim | undefined = undefined;
+  #running = 0;
+  #readers = 0;
+  #turns: Set<Turn> | undefined = undefined;
+  #mailbox: Mailbox | undefined = undefined;
+  #ledger: CommitLedger | undefined = undefined;
+  #extras: GrainExtras | undefined = undefined;
+  #isPumping = false;
+  /** Erased: it takes no more turns, and leaves when those that run have ended. */
+  #isLeaving = false;
+  /** For an activation that serves one call and is in no table: told when it is gone. */
+  readonly #onGone: (() => void) | undefined;
+
+  constructor(host: CoreHost, tenant: string, key: string, seq: number, onGone?: () => void) {
+    this.host = host;
+    this.tenant = tenant;
+    this.key = key;
+    this.seq = seq;
+    this.#onGone = onGone;
+    this.values = host.initialValues;
+  }
+
+  get state(): ActivationState {
+    return this.#state;
+  }
+
+  /** Only from inside a turn, or after `active`. */
+  get claim(): Claim {
+    assert(this.#claim, `${this.name}: used before it was claimed`);
+    return this.#claim;
+  }
+
+  get storage(): GrainStorage {
+    return this.host.storage;
+  }
+
+  /** `tenant/core/key`. */
+  get name(): string {
+    return `${this.tenant}/${this.host.definition.name}/${this.key}`;
+  }
+
+  get id(): string {
+    return `${this.host.incarnation}:${this.seq}`;
+  }
+
+  get logger(): Logger {
+    return this.host.loggerFor(this);
+  }
+
+  get running(): number {
+    return this.#running;
+  }
+
+  get waiting(): number {
+    return this.#mailbox?.depth ?? 0;
+  }
+
+  get isIdle(): boolean {
+    return this.#state === 'active' && this.#running === 0 && this.waiting === 0;
+  }
+
+  #enter(next: ActivationState): void {
+    assert(NEXT_STATES[this.#state].includes(next), `${this.name}: ${this.#state} -> ${next}`);
+    this.#state = next;
+  }
+
+  get #commits(): CommitLedger {
+    this.#ledger ??= new CommitLedger();
+    return this.#ledger;
+  }
+
+  get #more(): GrainExtras {
+    this.#extras ??= new GrainExtras();
+    return this.#extras;
+  }
+
+  /** What people are told of it. */
+  report(silo: string, nowMs: number): InstanceReport {
+    return {
+      key: this.key,
+      state: this.#state,
+      epoch: this.#claim?.address.epoch ?? 0,
+      silo,
+      waiting: this.waiting,
+      running: this.#running,
+      idleMs: this.#running > 0 ? 0 : Math.max(0, Math.round(nowMs - this.idleSinceMs)),
+      bytes: this.bytes,
+    };
+  }
+
+  // --- beginning ---------------------------------------------------------------------------------------------------
+
+  /** The grain was claimed: takes its memory over. @throws ERR_SCHEMA_NEWER, or what a migration throws */
+  load(claim: Claim, memory: StoredMemory): void {
+    if (memory.schema > 0) {
+      this.values = migrateValues(this.host.definition, this.host.valueFields, memory).map(memoryValue);
+    }
+    this.#resize(estimateBytes(this.values));
+    const { marks, commands, reminders, emitted, emissionEpoch } = memory;
+    if (marks) this.#more.marks = new Map(marks);
+    if (commands) this.#more.commands = new CommandMemory(commands);
+    if (reminders) this.#more.reminders = new Map(reminders);
+    if (emissionEpoch > 0) Object.assign(this.#more, { emitted, emissionEpoch });
+    this.#claim = claim;
+  }
+
+  /** Its memory is here: runs `first`, then what waited meanwhile. */
+  begin(first: Message | undefined): void {
+    this.#enter('active');
+    if (first) this.#start(first);
+    this.#pump();
+  }
+
+  /** The claim failed: gives back what waited for it. */
+  abandon(): readonly Message[] {
+    this.#enter('tombstone');
+    return this.#takeWaiting();
+  }
+
+  #takeWaiting(): Message[] {
+    if (this.#mailbox) this.host.table.contended.delete(this);
+    const messages: Message[] = [];
+    for (let message = this.#mailbox?.shift(); message; message = this.#mailbox?.shift()) messages.push(message);
+    for (const envelope of this.#extras?.commands?.takeWaiting() ?? []) {
+      envelope.putBack();
+      messages.push({ envelope, flow: this.host.flows.get(envelope.flow) });
+    }
+    return messages;
+  }
+
+  // --- admission ---------------------------------------------------------------------------------------------------
+
+  /** Takes a message: runs it at once, keeps it, or refuses it. */
+  accept(message: Message): void {
+    if (this.#state === 'active' && this.waiting === 0 && this.#canStart(message)) {
+      this.#start(message);
+      return;
+    }
+    if (this.#state === 'tombstone') {
+      this.host.admit(message, this.tenant, this.key);
+      return;
+    }
+    const cycle = this.#running > 0 ? this.#findCycle(message.envelope.chain) : undefined;
+    if (cycle && !this.#canStart(message)) {
+      message.envelope.reject(new GrainError('ERR_CALL_CYCLE', { chain: cycle }));
+      return;
+    }
+    if (cycle && this.#state === 'active') {
+      // The chain holds this activation and may enter: waiting behind others would be waiting for itself.
+      this.#start(message);
+      return;
+    }
+    this.#mailbox ??= new Mailbox();
+    if (!this.#mailbox.push(message, this.host.definition.instance)) {
+      message.envelope.reject(new GrainError('ERR_MAILBOX_FULL', { grain: this.name, retryAfterMs: 100 }));
+    } else if (this.#mailbox.depth === 1) this.host.table.contended.add(this);
+  }
+
+  #canStart({ envelope, flow }: Message): boolean {
+    if (this.#isLeaving) return false;
+    if (this.#running === 0) return true;
+    const { maxConcurrent, reentrant } = this.host.definition.instance;
+    if (envelope.mark && this.#extras?.runningSources?.has(envelope.mark.source)) return false;
+    if (flow?.isReadonly && this.#running === this.#readers && this.#running < READERS_MAX) return true;
+    if (reentrant && this.#findCycle(envelope.chain)) return true;
+    return this.#running < maxConcurrent && this.#readers === 0;
+  }
+
+  /** The grains of the chain from this one on, when the call waits, through others, for itself. */
+  #findCycle(chain: CallChain | undefined): readonly string[] | undefined {
+    if (!chain) return undefined;
+    const { id } = this;
+    const path: string[] = [this.name];
+    for (let link: CallChain | undefined = chain; link; link = link.parent) {
+      path.push(link.grain);
+      if (link.activation === id) return path.reverse();
+    }
+    return undefined;
+  }
+
+  /** Starts what may start. One pump at a time; it yields to the loop when its share is used up. */
+  #pump(): void {
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    let next = this.#state === 'active' ? this.#mailbox?.peek() : undefined;
+    while (next && this.#canStart(next)) {
+      if (!this.host.budget.take()) {
+        this.host.budget.defer(() => this.#pump());
+        break;
+      }
+      this.#mailbox?.shift();
+      this.#start(next);
+      next = this.#state === 'active' ? this.#mailbox?.peek() : undefined;
+    }
+    this.#isPumping = false;
+    if (this.#mailbox?.depth === 0) this.host.table.contended.delete(this);
+    if (this.#isLeaving && this.#running === 0 && this.#state === 'active') this.#retire('forgotten');
+    if (!this.isIdle || this.idlePrev !== null) return;
+    if (this.#onGone) this.deactivate('call_ended');
+    else this.host.table.nowIdle(this);
+  }
+
+  // --- turns -------------------------------------------------------------------------------------------------------
+
+  #start(message: Message): void {
+    const { envelope } = message;
+    if (!envelope.begin()) return;
+    if (envelope.mark && !this.#admitMark(envelope)) return;
+    if (envelope.kind === 'forget') return this.#forgetNow(envelope);
+    const flow = envelope.tick ? this.#admitTick(envelope) : message.flow;
+    if (!flow) return;
+    if (envelope.commandId !== undefined && !this.#admitCommand(envelope)) return;
+    this.#run(envelope, flow, 1);
+  }
+
+  /** Whether the mark lets the message run; if not, it has been answered. */
+  #admitMark(envelope: Envelope): boolean {
+    const { mark } = envelope;
+    if (!mark) return true;
+    const stored = this.#extras?.marks?.get(mark.source);
+    const decision = decideMark(stored, mark);
+    if (decision.kind === 'apply' && !mark.refusal) {
+      if (this.host.isOverlapping) (this.#more.runningSources ??= new Set()).add(mark.source);
+      return true;
+    }
+    if (decision.kind === 'apply' && mark.refusal) {
+      const error = new GrainError(mark.refusal.code, { message: mark.refusal.message });
+      this.#recordRefusal(envelope, error);
+    } else if (decision.kind === 'refused') {
+      this.#reply(envelope, undefined, decision.error);
+    } else this.#reply(envelope, undefined, undefined);
+    return false;
+  }
+
+  /** Commits that the message was refused for good, and tells it: sent again, it is refused again (hazards.md 3). */
+  #recordRefusal(envelope: Envelope, error: GrainError): void {
+    const mark = this.#advanceMark(envelope, error);
+    if (mark) this.#issue({ ...this.#emptyChanges(), marks: [mark] }, this.host.definition.level);
+    this.#reply(envelope, undefined, error);
+  }
+
+  #advanceMark(envelope: Envelope, refusal: GrainError | undefined): StoredMark | undefined {
+    if (!envelope.mark) return undefined;
+    const marks = (this.#more.marks ??= new Map<string, StoredMark>());
+    const next = advanceMark(marks.get(envelope.mark.source), envelope.mark, refusal, this.host.clock.wallMs());
+    marks.set(next.source, next);
+    return next;
+  }
+
+  /** The reminder's flow while its tick is still due; otherwise the tick is answered: it was done, or cancelled. */
+  #admitTick(envelope: Envelope): HostedFlow | undefined {
+    const { tick } = envelope;
+    const reminder = tick ? this.#extras?.reminders?.get(tick.name) : undefined;
+    if (!tick || reminder?.dueMs !== tick.dueMs) {
+      this.#reply(envelope, undefined, undefined);
+      return undefined;
+    }
+    envelope.flow = reminder.flow;
+    envelope.input = reminder.input;
+    const flow = this.host.flows.get(reminder.flow);
+    if (flow && !tick.giveUp) return flow;
+    const advanced = advanceReminder(reminder, tick.dueMs, this.host.clock.wallMs());
+    this.#setReminder(reminder.name, advanced);
+    this.#issue({ ...this.#emptyChanges(), reminders: [[reminder.name, advanced]] }, 'committed');
+    this.#reply(envelope, undefined, flow ? undefined : new GrainError('ERR_FLOW_UNKNOWN', { flow: reminder.flow }));
+    return undefined;
+  }
+
+  #admitCommand(envelope: Envelope): boolean {
+    const id = commandName(envelope.principal, envelope.commandId ?? '');
+    const commands = (this.#more.commands ??= new CommandMemory(undefined));
+    const hash = inputHash(envelope.flow, envelope.input);
+    const decision = commands.decide(envelope, id, hash, this.host.clock.wallMs());
+    switch (decision.kind) {
+      case 'run':
+        return true;
+      case 'wait':
+        return false;
+      case 'answer':
+        this.#commits.whenOpen((failure) => {
+          if (failure) envelope.reject(failure);
+          else answerCommand(envelope, decision.command);
+        });
+        return false;
+      case 'refused':
+        envelope.reject(decision.error);
+        return false;
+    }
+  }
+
+  #run(envelope: Envelope, flow: HostedFlow, attempt: number): void {
+    const { host } = this;
+    const startMs = host.clock.nowMs();
+    if (this.#running === 0 && this.idlePrev !== null) host.table.nowBusy(this);
+    this.#running += 1;
+    if (flow.isReadonly) this.#readers += 1;
+    host.metrics.turnsStarted += 1;
+    const turn = new Turn(this, envelope, flow, startMs, attempt);
+    let result: unknown;
+    try {
+      result = turn.execute();
+    } catch (thrown) {
+      this.#finish(turn, undefined, turn.failureOf(thrown));
+      return;
+    }
+    if (!isThenable(result)) {
+      this.#returned(turn, result);
+      return;
+    }
+    (this.#turns ??= new Set()).add(turn);
+    envelope.abandoned = (error) => turn.abort(error);
+    host.wheel.schedule(turn, startMs + flow.definition.timeLimitMs);
+    result.then(
+      (output) => this.#returned(turn, output),
+      (thrown: unknown) => this.#finish(turn, undefined, turn.failureOf(thrown)),
+    );
+  }
+
+  #returned(turn: Turn, output: unknown): void {
+    if (turn.isEnded) return;
+    let checked: unknown;
+    try {
+      checked = output === undefined && !turn.flow.definition.output ? undefined : turn.checkOutput(output);
+    } catch (thrown) {
+      this.#finish(turn, undefined, turn.failureOf(thrown));
+      return;
+    }
+    if (checked instanceof Promise) {
+      checked.then(
+        (value: unknown) => this.#finish(turn, value, undefined),
+        (thrown: unknown) => this.#finish(turn, undefined, turn.failureOf(thrown)),
+      );
+    } else this.#finish(turn, checked, undefined);
+  }
+
+  #finish(turn: Turn, output: unknown, failure: GrainError | undefined): void {
+    if (turn.isEnded) return; // given up: another activation has the grain by now
+    const { host } = this;
+    this.#endTurn(turn);
+    host.metrics.turnEnded(turn, failure, host.clock.nowMs());
+    try {
+      if (failure) this.#settleFailed(turn, failure);
+      else if (this.#hasConflict(turn)) this.#settleConflict(turn);
+      else this.#settleDone(turn, output);
+    } catch (broken) {
+      // An invariant of ours: this activation cannot be trusted any more, its silo can.
+      host.logger.error({ grain: this.name, err: broken }, 'activation.broken');
+      turn.envelope.reject(fromUnknown(broken));
+      this.#end(new GrainError('ERR_GRAIN_MOVED'), 'invariant_broken');
+    }
+    this.#pump();
+  }
+
+  #endTurn(turn: Turn): void {
+    turn.end();
+    this.host.wheel.cancel(turn);
+    this.#turns?.delete(turn);
+    this.#running -= 1;
+    if (turn.flow.isReadonly) this.#readers -= 1;
+    if (turn.envelope.mark) this.#extras?.runningSources?.delete(turn.envelope.mark.source);
+    if (this.#running === 0) this.idleSinceMs = turn.startMs;
+  }
+
+  #hasConflict(turn: Turn): boolean {
+    if (this.values !== turn.base) {
+      for (const position of turn.changed) {
+        if (this.values[position] !== turn.base[position]) return true;
+      }
+    }
+    const foreign = turn.foreignWrites;
+    return foreign !== undefined && turn.collections.some((change) => collidesWith(change).some((name) => foreign.has(name)));
+  }
+
+  #settleConflict(turn: Turn): void {
+    if (turn.attempt === 1) {
+      if (turn.envelope.mark && this.host.isOverlapping) this.#more.runningSources?.add(turn.envelope.mark.source);
+      this.#run(turn.envelope, turn.flow, 2);
+      return;
+    }
+    const error = new GrainError('ERR_TURN_CONFLICT', { flow: turn.flow.name, grain: this.name });
+    this.#settleWaiting(turn.envelope, undefined);
+    turn.envelope.reject(error);
+  }
+
+  /** The turn left nothing; but a refusal at a mark and the outcome of a command are remembered. */
+  #settleFailed(turn: Turn, failure: GrainError): void {
+    const { envelope } = turn;
+    const mark = failure.spec.lasting ? this.#advanceMark(envelope, failure) : undefined;
+    const command = failure.spec.lasting ? this.#commandOf(envelope, { error: failure }) : undefined;
+    const waiting = this.#settleWaiting(envelope, command);
+    if (mark || command) {
+      const changes = { ...this.#emptyChanges(), marks: mark ? [mark] : NOTHING, commands: command ? [command] : NOTHING };
+      this.#issue(changes, turn.flow.level);
+    }
+    this.#reply(envelope, undefined, failure);
+    for (const other of waiting) this.#reply(other, undefined, failure);
+  }
+
+  #settleDone(turn: Turn, output: unknown): void {
+    const { envelope, flow } = turn;
+    const { mark: sent, commandId, tick } = envelope;
+    if (turn.draft) this.#applyValues(turn);
+    if (turn.collections.length > 0) this.#tellOverlapping(turn);
+    const mark = sent ? this.#advanceMark(envelope, undefined) : undefined;
+    const command = commandId === undefined ? undefined : this.#commandOf(envelope, { output });
+    const waiting = commandId === undefined ? NOTHING : this.#settleWaiting(envelope, command);
+    if (tick) this.#advanceTick(turn);
+    if (mark || command || turn.hasChanges) {
+      this.#commitTurn(turn, mark, command);
+    } else if (flow.definition.read === 'checked') {
+      this.#replyChecked(envelope, output);
+      return;
+    }
+    this.#reply(envelope, output, undefined);
+    for (const other of waiting) this.#reply(other, output, undefined);
+  }
+
+  #resize(bytes: number): void {
+    this.host.residents.bytes += bytes - this.bytes;
+    this.bytes = bytes;
+  }
+
+  #applyValues(turn: Turn): void {
+    const { draft } = turn;
+    if (!draft) return;
+    let grown = 0;
+    for (const position of turn.changed) {
+      const [old, now] = [this.values[position], draft[position]];
+      if (typeof old === 'number' && typeof now === 'number') continue;
+      grown += estimateBytes(now) - estimateBytes(old);
+    }
+    if (grown !== 0) this.#resize(this.bytes + grown);
+    if (this.values === turn.base) {
+      this.values = draft;
+      return;
+    }
+    const merged = this.values.slice();
+    for (const position of turn.changed) merged[position] = draft[position];
+    this.values = merged;
+  }
+
+  #tellOverlapping(turn: Turn): void {
+    for (const other of this.#turns ?? NOTHING) {
+      other.foreignWrites ??= new Set();
+      for (const change of turn.collections) for (const name of writeNames(change)) other.foreignWrites.add(name);
+    }
+  }
+
+  #commandOf(
+    envelope: Envelope,
+    outcome: { readonly output: unknown } | { readonly error: GrainError },
+  ): StoredCommand | undefined {
+    if (envelope.commandId === undefined) return undefined;
+    const id = commandName(envelope.principal, envelope.commandId);
+    return storedCommand(id, inputHash(envelope.flow, envelope.input), this.host.clock.wallMs(), outcome);
+  }
+
+  #settleWaiting(envelope: Envelope, command: StoredCommand | undefined): readonly Envelope[] {
+    if (envelope.commandId === undefined) return NOTHING;
+    const id = commandName(envelope.principal, envelope.commandId);
+    const waiting = this.#extras?.commands?.settle(id, command) ?? NOTHING;
+    if (command) return waiting;
+    // Nothing is remembered: each of them may run it now.
+    for (const other of waiting) {
+      other.putBack();
+      this.accept({ envelope: other, flow: this.host.flows.get(other.flow) });
+    }
+    return NOTHING;
+  }
+
+  #advanceTick(turn: Turn): void {
+    const { tick } = turn.envelope;
+    const reminder = tick ? this.#extras?.reminders?.get(tick.name) : undefined;
+    if (!tick || !reminder || turn.reminders?.has(tick.name)) return; // the flow set or cancelled it itself
+    turn.reminders ??= new Map();
+    turn.reminders.set(tick.name, advanceReminder(reminder, tick.dueMs, this.host.clock.wallMs()));
+  }
+
+  // --- commits -----------------------------------------------------------------------------------------------------
+
+  #emptyChanges(): TurnChanges {
+    return {
+      changed: NOTHING, collections: NOTHING, emitted: NOTHING, reminders: NOTHING, marks: NOTHING, commands: NOTHING,
+      forget: false,
+    };
+  }
+
+  #commitTurn(turn: Turn, mark: StoredMark | undefined, command: StoredCommand | undefined): void {
+    if (turn.isForgetting) this.#forgetVisible();
+    const { level } = turn.flow;
+    const hasMore =
+      command !== undefined || turn.reminders !== undefined || turn.collections.length > 0 || turn.emitted.length > 0;
+    if (level === 'volatile' && !hasMore && !turn.isForgetting) {
+      this.#keepDirty(turn, mark);
+      return;
+    }
+    const reminders = turn.reminders ? [...turn.reminders] : NOTHING;
+    for (const [name, reminder] of reminders) this.#setReminder(name, reminder);
+    this.#issue(
+      {
+        changed: turn.changed,
+        collections: turn.collections,
+        emitted: turn.emitted,
+        reminders,
+        marks: mark ? [mark] : NOTHING,
+        commands: command ? [command] : NOTHING,
+        forget: turn.isForgetting,
+      },
+      level,
+    );
+  }
+
+  /** A volatile flow's changes stay in memory until a commit takes them along; volatile Cores never have one. */
+  #keepDirty(turn: Turn, mark: StoredMark | undefined): void {
+    if (this.host.isVolatile) return;
+    for (const position of turn.changed) this.#more.dirtyValues.add(position);
+    if (mark) this.#more.dirtyMarks.set(mark.source, mark);
+  }
+
+  #issue(changes: TurnChanges, level: 'committed' | 'async' | 'volatile'): void {
+    const { host } = this;
+    const commits = this.#commits;
+    const isFirst = commits.issued === 0;
+    const wallMs = host.clock.wallMs();
+    const emissions = changes.emitted.length > 0 ? this.#numberEmissions(changes.emitted, wallMs) : NOTHING;
+    const { emissionEpoch } = this.#extras ?? { emissionEpoch: 0 };
+    const publish =
+      emissions.length > 0 ? (): void => host.publish(this.claim.address.grain, emissionEpoch, emissions) : undefined;
+    const number = commits.issue(level === 'committed' && !host.isVolatile, publish);
+    const commit: GrainCommit = {
+      number,
+      schema: host.definition.schema,
+      fieldNames: host.valueNames,
+      values: this.values,
+      changed: isFirst ? host.allPositions : this.#takeDirty(changes.changed),
+      collections: changes.collections,
+      marks: this.#takeDirtyMarks(changes.marks),
+      commands: changes.commands,
+      emissions,
+      emissionEpoch,
+      emissionsKept: host.definition.emissionsKept,
+      reminders: changes.reminders,
+      forget: changes.forget,
+    };
+    host.metrics.commits += 1;
+    host.storage.commit(this.claim, commit, (outcome) => {
+      const failure = commits.settle(number, outcome);
+      if (failure) this.#commitFailed(failure);
+      else if (this.#state === 'deactivating' && commits.isSettled) this.#release();
+    });
+    for (const [, reminder] of changes.reminders) if (reminder) host.reminderSet(reminder.dueMs);
+  }
+
+  #numberEmissions(
+    emitted: readonly { readonly event: string; readonly data: unknown }[],
+    wallMs: number,
+  ): GrainCommit['emissions'] {
+    const extras = this.#more;
+    if (extras.emissionEpoch === 0) extras.emissionEpoch = this.claim.address.epoch;
+    return emitted.map(({ event, data }) => ({ n: ++extras.emitted, event, data, wallMs }));
+  }
+
+  #takeDirty(changed: readonly number[]): readonly number[] {
+    const dirty = this.#extras?.dirtyValues;
+    if (!dirty || dirty.size === 0) return changed;
+    const all = [...new Set([...dirty, ...changed])];
+    dirty.clear();
+    return all;
+  }
+
+  #takeDirtyMarks(marks: readonly StoredMark[]): readonly StoredMark[] {
+    const dirty = this.#extras?.dirtyMarks;
+    if (!dirty || dirty.size === 0) return marks;
+    for (const mark of marks) dirty.set(mark.source, mark);
+    const all = [...dirty.values()];
+    dirty.clear();
+    return all;
+  }
+
+  #setReminder(name: string, reminder: StoredReminder | undefined): void {
+    const reminders = (this.#more.reminders ??= new Map());
+    if (reminder) reminders.set(name, reminder);
+    else reminders.delete(name);
+  }
+
+  #forgetVisible(): void {
+    const extras = this.#more;
+    const { epoch } = this.claim.address;
+    extras.reminders = undefined;
+    extras.commands?.forget();
+    extras.emitted = 0;
+    // A new history of emissions. Epochs are whole numbers, so half a step is one that no other history has.
+    extras.emissionEpoch = extras.emissionEpoch === epoch ? epoch + 0.5 : epoch;
+    extras.dirtyValues.clear();
+    this.#isLeaving = true;
+  }
+
+  #forgetNow(envelope: Envelope): void {
+    this.values = this.host.initialValues;
+    this.#forgetVisible();
+    this.#issue({ ...this.#emptyChanges(), changed: this.host.allPositions, forget: true }, 'committed');
+    this.#reply(envelope, undefined, undefined);
+    this.#pump();
+  }
+
+  // --- replies -----------------------------------------------------------------------------------------------------
+
+  /** Tells the outcome once everything that the turn could have seen is durable (A2). */
+  #reply(envelope: Envelope, output: unknown, error: GrainError | undefined): void {
+    const ledger = this.#ledger;
+    if (!ledger || ledger.isOpen) {
+      if (error) envelope.reject(error);
+      else envelope.resolve(output);
+      return;
+    }
+    ledger.whenOpen((failure) => {
+      const said = failure ?? error;
+      if (said) envelope.reject(said);
+      else envelope.resolve(output);
+    });
+  }
+
+  #replyChecked(envelope: Envelope, output: unknown): void {
+    const tell = (isOwner: boolean): void => {
+      this.#reply(envelope, output, isOwner ? undefined : new GrainError('ERR_STORE_FENCED'));
+      if (!isOwner) this.#commitFailed(new GrainError('ERR_STORE_FENCED'));
+    };
+    const answer = this.storage.isOwner(this.claim);
+    if (answer instanceof Promise) answer.then(tell, (error: unknown) => envelope.reject(fromUnknown(error)));
+    else tell(answer);
+  }
+
+  /** Runs `go` when what this turn has seen is durable: a call of its may not leave before (A2). */
+  whenOpen(go: (failure: GrainError | undefined) => void): void {
+    if (!this.#ledger) go(undefined);
+    else this.#ledger.whenOpen(go);
+  }
+
+  // --- timers and reminders ----------------------------------------------------------------------------------------
+
+  setTimer(turn: Turn, name: string, schedule: TimerSchedule): void {
+    if (!this.host.flows.has(schedule.flow)) {
+      turn.raise('ERR_REMINDER_INVALID', { message: `timer ${name}: there is no flow ${schedule.flow}` });
+    }
+    this.cancelTimer(name);
+    const node = new TimerNode(this, name, schedule);
+    (this.#more.timers ??= new Map()).set(name, node);
+    node.start();
+  }
+
+  cancelTimer(name: string): void {
+    const node = this.#extras?.timers?.get(name);
+    if (!node) return;
+    this.host.wheel.cancel(node);
+    this.#extras?.timers?.delete(name);
+  }
+
+  timerSettled(node: TimerNode, isInterval: boolean): void {
+    if (this.#extras?.timers?.get(node.name) !== node) return; // cancelled or replaced meanwhile
+    if (isInterval && this.#state === 'active') node.start();
+    else this.#extras.timers.delete(node.name);
+  }
+
+  remindersSeenBy(turn: Turn): readonly { readonly name: string; readonly dueMs: number; readonly flow: string }[] {
+    const seen = new Map(turn.isForgetting ? undefined : this.#extras?.reminders);
+    for (const [name, reminder] of turn.reminders ?? NOTHING) {
+      if (reminder) seen.set(name, reminder);
+      else seen.delete(name);
+    }
+    return [...seen.values()].map(({ name, dueMs, flow }) => ({ name, dueMs, flow }));
+  }
+
+  /** Milliseconds that the turn may still take: until its caller's deadline or its own limit. */
+  remainingMs(turn: Turn): number {
+    const limitMs = turn.startMs + turn.flow.definition.timeLimitMs;
+    return Math.max(0, Math.min(limitMs, turn.envelope.deadlineMs) - this.host.clock.nowMs());
+  }
+
+  // --- ending ------------------------------------------------------------------------------------------------------
+
+  /** Deactivates in order: what `volatile` flows left dirty is committed first. Only while idle. */
+  deactivate(reason: DeactivationReason): void {
+    if (!this.isIdle) return;
+    if (this.idlePrev !== null) this.host.table.nowBusy(this);
+    const extras = this.#extras;
+    if (extras && (extras.dirtyValues.size > 0 || extras.dirtyMarks.size > 0)) this.#issue(this.#emptyChanges(), 'async');
+    this.#retire(reason);
+  }
+
+  #retire(reason: DeactivationReason): void {
+    this.#enter('deactivating');
+    this.host.metrics.deactivatedFor(reason);
+    for (const node of this.#extras?.timers?.values() ?? NOTHING) this.host.wheel.cancel(node);
+    if (!this.#ledger || this.#ledger.isSettled) this.#release();
+  }
+
+  /** A turn ran past its limit: the grain goes on in a new activation, so the late turn can never commit (hazards.md 19). */
+  giveUp(turn: Turn): void {
+    if (turn.isEnded || this.#state !== 'active') return;
+    const { envelope, flow } = turn;
+    const error = new GrainError('ERR_TURN_TIMEOUT', { flow: flow.name, limitMs: flow.definition.timeLimitMs });
+    this.host.logger.warn({ grain: this.name, flow: flow.name, limitMs: flow.definition.timeLimitMs }, 'turn.timed_out');
+    this.host.metrics.turnEnded(turn, error, this.host.clock.nowMs());
+    this.#endTurn(turn);
+    turn.abort(error);
+    if (envelope.mark && !envelope.isSettled) {
+      // The next activation records the refusal, so that the event is never run again.
+      envelope.putBack();
+      envelope.mark = { ...envelope.mark, refusal: { code: error.code, message: error.message } };
+      (this.#mailbox ??= new Mailbox()).push({ envelope, flow }, { mailboxDepthMax: Infinity, mailboxBytesMax: Infinity });
+    } else envelope.reject(error);
+    this.#end(new GrainError('ERR_GRAIN_MOVED', {}, { cause: error }), 'turn_timeout');
+  }
+
+  /** The silo's time to drain is up. */
+  endNow(reason: DeactivationReason): void {
+    this.#end(new GrainError('ERR_SILO_DRAINING'), reason);
+  }
+
+  #commitFailed(failure: GrainError): void {
+    this.host.metrics.commitsFailed += 1;
+    this.host.logger.warn({ grain: this.name, code: failure.code, err: failure }, 'commit.failed');
+    if (this.#state === 'active') this.#end(new GrainError('ERR_GRAIN_MOVED', {}, { cause: failure }), 'commit_failed');
+    else if (this.#state === 'deactivating') this.#release();
+  }
+
+  /** Ends the activation with turns still running: they are told, and can do nothing more. */
+  #end(error: GrainError, reason: DeactivationReason): void {
+    if (this.#state !== 'active') return;
+    if (this.idlePrev !== null) this.host.table.nowBusy(this);
+    for (const turn of [...(this.#turns ?? NOTHING)]) {
+      this.#endTurn(turn);
+      turn.abort(error);
+      turn.envelope.reject(error);
+    }
+    this.#retire(reason);
+  }
+
+  #release(): void {
+    if (this.#state !== 'deactivating') return;
+    this.#enter('tombstone');
+    this.#resize(0);
+    const { claim } = this;
+    const released = this.host.releaseClaim(claim);
+    const goOn = (): void => {
+      if (this.#onGone) this.#onGone();
+      else this.host.table.removed(this);
+      for (const message of this.#takeWaiting()) this.host.admit(message, this.tenant, this.key);
+    };
+    if (released instanceof Promise) {
+      released.then(goOn, (err: unknown) => {
+        // The entry stays ours until the next claim takes it over: same incarnation, so that always may.
+        this.host.logger.warn({ grain: this.name, err }, 'claim.release_failed');
+        goOn();
+      });
+    } else goOn();
+  }
+}
+
+interface TurnChanges {
+  readonly changed: readonly number[];
+  readonly collections: GrainCommit['collections'];
+  readonly emitted: readonly { readonly event: string; readonly data: unknown }[];
+  readonly reminders: GrainCommit['reminders'];
+  readonly marks: readonly StoredMark[];
+  readonly commands: readonly StoredCommand[];
+  readonly forget: boolean;
+}
+
+/** What a change leaves behind for overlapping turns to collide with. */
+function writeNames(change: GrainCommit['collections'][number]): readonly string[] {
+  switch (change.op) {
+    case 'set':
+    case 'delete':
+    case 'increment':
+      return [`any ${change.field}`, `${change.op === 'increment' ? 'add' : 'set'} ${change.field} ${change.key}`];
+    case 'push':
+      return [`any ${change.field}`];
+    case 'trim':
+    case 'clear':
+      return [`any ${change.field}`, `all ${change.field}`];
+  }
+}
+
+/** What a change collides with: increments and pushes with nothing, because they need no order. */
+function collidesWith(change: GrainCommit['collections'][number]): readonly string[] {
+  switch (change.op) {
+    case 'set':
+    case 'delete': {
+      const { field, key } = change;
+      return [`all ${field}`, `set ${field} ${key}`, `add ${field} ${key}`];
+    }
+    case 'increment':
+    case 'push':
+      return NOTHING;
+    case 'trim':
+    case 'clear':
+      return [`any ${change.field}`];
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+}

@@ -1,0 +1,90 @@
+// CommitLedger: the commits that one activation has on their way, and what waits for them: the output gate (hazards.md 4).
+// Owns: numbering, and holding back whatever may not leave yet. Does not own: storing (GrainStorage).
+//   G1. Nothing that is held leaves before commit `need` is durable. What needs more leaves later, in order.
+//   G2. After a failure nothing held is told success: all that needs an undurable commit is told the failure.
+import { Fifo, GrainError } from '../../lib/index.ts';
+import type { CommitOutcome } from '../storage/grain-storage.ts';
+
+interface Held {
+  readonly need: number;
+  /** Called with undefined when the gate opens, with the failure when it never will. */
+  readonly release: (failure: GrainError | undefined) => void;
+}
+
+interface Pending {
+  readonly number: number;
+  readonly onDurable: (() => void) | undefined;
+}
+
+export class CommitLedger {
+  /** Number of the last commit handed to storage. */
+  issued = 0;
+  /** Number of the last commit that is durable. */
+  durable = 0;
+  /** Number of the last commit that replies wait for: those of level `async` and `volatile` are not waited for. */
+  gate = 0;
+  #failure: GrainError | undefined = undefined;
+  readonly #held = new Fifo<Held>();
+  readonly #pending = new Fifo<Pending>();
+
+  get isSettled(): boolean {
+    return this.durable === this.issued || this.#failure !== undefined;
+  }
+
+  get isOpen(): boolean {
+    return this.durable >= this.gate && this.#failure === undefined;
+  }
+
+  /** Numbers the next commit. `onDurable` runs before anything that waits for it is let go. */
+  issue(isGating: boolean, onDurable: (() => void) | undefined): number {
+    this.issued += 1;
+    if (isGating) this.gate = this.issued;
+    this.#pending.push({ number: this.issued, onDurable });
+    return this.issued;
+  }
+
+  /** Runs `release` when all that a turn ending now could have seen is durable: now, or later. */
+  whenOpen(release: (failure: GrainError | undefined) => void): void {
+    if (this.#failure) release(this.#failure);
+    else if (this.durable >= this.gate) release(undefined);
+    else this.#held.push({ need: this.gate, release });
+  }
+
+  /** Takes an outcome; answers the failure that ends the activation, if it is one. */
+  settle(number: number, outcome: CommitOutcome): GrainError | undefined {
+    if (this.#failure) return undefined;
+    if (outcome.kind !== 'done') return this.#fail(failureOf(number, outcome));
+    this.durable = number;
+    for (let next = this.#pending.peek(); next && next.number <= number; next = this.#pending.peek()) {
+      this.#pending.shift();
+      next.onDurable?.();
+    }
+    for (let next = this.#held.peek(); next && next.need <= this.durable; next = this.#held.peek()) {
+      this.#held.shift();
+      next.release(undefined);
+    }
+    return undefined;
+  }
+
+  #fail(failure: GrainError): GrainError {
+    this.#failure = failure;
+    const first = this.durable + 1;
+    // Only what needs exactly the commit that failed can have an unknown outcome: nothing behind it is ever stored (S6).
+    const behind = failure.effect === 'unknown' ? new GrainError('ERR_GRAIN_MOVED', {}, { cause: failure }) : failure;
+    for (let held = this.#held.shift(); held; held = this.#held.shift()) {
+      held.release(held.need === first ? failure : behind);
+    }
+    return failure;
+  }
+}
+
+function failureOf(number: number, outcome: Exclude<CommitOutcome, { readonly kind: 'done' }>): GrainError {
+  switch (outcome.kind) {
+    case 'fenced':
+      return new GrainError('ERR_STORE_FENCED', {});
+    case 'gap':
+      return new GrainError('ERR_STORE_FENCED', { message: `commit ${number} does not follow ${outcome.stored}` });
+    case 'failed':
+      return outcome.error;
+  }
+}

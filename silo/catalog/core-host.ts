@@ -1,0 +1,247 @@
+// CoreHost: one Core, hosted on this silo.
+// Owns: what is the same for all its grains: the flows with their defaults, the class of `ctx.memory`, its storage.
+// Does not own: its activations (grain-table.ts), or the wiring of the silo (silo.ts), which it gets as `SiloContext`.
+import type { Claimer } from '../../directory/index.ts';
+import {
+  type Clock,
+  type CoreDefinition,
+  type FieldDefinition,
+  fromUnknown,
+  GrainError,
+  type GrainId,
+  keyFrom,
+  type Logger,
+  type MaybePromise,
+  type TimerWheel,
+} from '../../lib/index.ts';
+import type { Envelope } from '../messaging/envelope.ts';
+import { refClassFor, type RefCaller } from '../messaging/grain-refs.ts';
+import type { Claim, ClaimOutcome, GrainStorage, StoredEmission } from '../storage/grain-storage.ts';
+import type { Activation } from './activation.ts';
+import { GrainTable } from './grain-table.ts';
+import type { HostedFlow } from './hosted-flow.ts';
+import { type MemoryViewClass, memoryViewClass } from './memory-view.ts';
+import type { Message } from './message.ts';
+import { StatelessPool } from './stateless-pool.ts';
+import type { Turn } from './turn.ts';
+import type { TurnBudget } from './turn-budget.ts';
+import { TurnMetrics } from './turn-metrics.ts';
+
+/** Activations of the whole silo, over all Cores. */
+export interface Residents {
+  count: number;
+  /** Estimated bytes of their values. */
+  bytes: number;
+  /** False when the silo may not hold one more. */
+  readonly hasRoom: boolean;
+}
+
+/** What a silo gives to the Cores that it hosts. */
+export interface SiloContext {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly budget: TurnBudget;
+  readonly logger: Logger;
+  readonly incarnation: string;
+  readonly residents: Residents;
+  nextSeq(): number;
+  /** Who claims, with the membership view that the silo knows now. */
+  claimer(seq: number): Claimer;
+  publish(grain: GrainId, emissionEpoch: number, emissions: readonly StoredEmission[]): void;
+  reminderSet(dueMs: number): void;
+  /** A caller that acts for a running turn. */
+  callerFor(turn: Turn): RefCaller;
+}
+
+export class CoreHost {
+  readonly definition: CoreDefinition;
+  readonly flows: ReadonlyMap<string, HostedFlow>;
+  readonly valueFields: readonly FieldDefinition[];
+  readonly valueNames: readonly string[];
+  readonly initialValues: readonly unknown[];
+  readonly allPositions: readonly number[];
+  readonly MemoryView: MemoryViewClass;
+  readonly storage: GrainStorage;
+  /** Nothing of this Core is ever durable: its storage lives in memory, and its grains begin anew when evicted. */
+  readonly isVolatile: boolean;
+  /** Turns of one grain may overlap, so their writes may collide. */
+  readonly isOverlapping: boolean;
+  readonly table: GrainTable;
+  readonly metrics = new TurnMetrics();
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly budget: TurnBudget;
+  readonly logger: Logger;
+  readonly incarnation: string;
+  readonly residents: Residents;
+  readonly #silo: SiloContext;
+  readonly #stateless: StatelessPool | undefined;
+  #paused: Envelope[] | undefined = undefined;
+
+  constructor(definition: CoreDefinition, storage: GrainStorage, silo: SiloContext) {
+    this.definition = definition;
+    this.storage = storage;
+    this.#silo = silo;
+    ({
+      clock: this.clock,
+      wheel: this.wheel,
+      budget: this.budget,
+      logger: this.logger,
+      incarnation: this.incarnation,
+      residents: this.residents,
+    } = silo);
+    this.flows = hostFlows(definition);
+    this.isVolatile = isVolatileCore(definition);
+    const { mode, maxConcurrent, reentrant } = definition.instance;
+    this.isOverlapping = mode !== 'stateless' && (maxConcurrent > 1 || reentrant);
+    this.valueFields = definition.fields.filter((field) => field.kind === 'value');
+    this.valueNames = this.valueFields.map((field) => field.name);
+    this.initialValues = Object.freeze(this.valueFields.map((field) => field.initial));
+    this.allPositions = Object.freeze(this.valueFields.map((_field, position) => position));
+    this.MemoryView = memoryViewClass(definition.fields);
+    this.table = new GrainTable(this);
+    this.#stateless = mode === 'stateless' ? new StatelessPool(this) : undefined;
+  }
+
+  nextSeq(): number {
+    return this.#silo.nextSeq();
+  }
+
+  claim(grain: GrainId, seq: number): MaybePromise<ClaimOutcome> {
+    return this.storage.claim(grain, this.#silo.claimer(seq));
+  }
+
+  releaseClaim(claim: Claim): MaybePromise<void> {
+    return this.storage.release(claim);
+  }
+
+  /** Gives back a claim that was not used. That it fails only costs the next claim a look at a stale owner. */
+  releaseQuietly(claim: Claim): void {
+    const released = this.storage.release(claim);
+    if (released instanceof Promise) {
+      released.catch((err: unknown) => this.logger.warn({ grain: claim.address.grain, err }, 'claim.release_failed'));
+    }
+  }
+
+  publish(grain: GrainId, emissionEpoch: number, emissions: readonly StoredEmission[]): void {
+    this.#silo.publish(grain, emissionEpoch, emissions);
+  }
+
+  reminderSet(dueMs: number): void {
+    this.#silo.reminderSet(dueMs);
+  }
+
+  loggerFor(activation: Activation): Logger {
+    const { logger } = this;
+    const grain = activation.name;
+    return {
+      debug: (fields, message) => logger.debug({ grain, ...fields }, message),
+      info: (fields, message) => logger.info({ grain, ...fields }, message),
+      warn: (fields, message) => logger.warn({ grain, ...fields }, message),
+      error: (fields, message) => logger.error({ grain, ...fields }, message),
+    };
+  }
+
+  refFrom(turn: Turn, core: string, key: string | undefined): object {
+    turn.checkRunning();
+    return new (refClassFor(core))(this.#silo.callerFor(turn), core, key);
+  }
+
+  // --- routing -----------------------------------------------------------------------------------------------------
+
+  /** Finds the grain and flow of an envelope of this Core and hands it over. Never throws. */
+  dispatch(envelope: Envelope): void {
+    // Chains that run must end on this definition, or its grains would never become idle.
+    if (this.#paused && !envelope.chain) {
+      this.#paused.push(envelope);
+      return;
+    }
+    try {
+      const flow = this.#flowOf(envelope);
+      const key = this.#keyOf(envelope);
+      this.admit({ envelope, flow }, envelope.tenant, key);
+    } catch (error) {
+      envelope.reject(fromUnknown(error));
+    }
+  }
+
+  /** A changed definition is about to take this one's place: what arrives from now on waits for it. */
+  pause(): void {
+    this.#paused ??= [];
+  }
+
+  takePaused(): readonly Envelope[] {
+    const paused = this.#paused ?? [];
+    this.#paused = undefined;
+    return paused;
+  }
+
+  admit(message: Message, tenant: string, key: string): void {
+    if (this.#stateless) this.#stateless.admit(message, tenant);
+    else this.table.admit(message, tenant, key);
+  }
+
+  /** Undefined where the grain itself knows (reminder, forget), and where it has to record a refusal at the mark. */
+  #flowOf(envelope: Envelope): HostedFlow | undefined {
+    const { kind, flow: asked } = envelope;
+    if (kind === 'reminder' || kind === 'forget') return undefined;
+    const { events, on, name: core } = this.definition;
+    const name = kind === 'event' ? events.get(asked) : kind === 'bus' ? on.get(asked) : asked;
+    const flow = name === undefined ? undefined : this.flows.get(name);
+    if (flow) return flow;
+    const error =
+      kind === 'event'
+        ? new GrainError('ERR_EVENT_UNKNOWN', { core, event: asked })
+        : new GrainError('ERR_FLOW_UNKNOWN', { core, flow: asked });
+    if (!envelope.mark) throw error;
+    envelope.mark = { ...envelope.mark, refusal: { code: error.code, message: error.message } };
+    return undefined;
+  }
+
+  /** The key, from the envelope or from the raw input; both have to agree (hazards.md 23). */
+  #keyOf({ key, input, kind, core }: Envelope): string {
+    const { mode, entityKey } = this.definition.instance;
+    if (mode !== 'entity') {
+      if (key === undefined || key === '') return '';
+      throw new GrainError('ERR_KEY_MISMATCH', { message: `${core} is ${mode}: it has no keys`, core });
+    }
+    const named = kind === 'reminder' || kind === 'timer' ? undefined : propertyOf(input, entityKey);
+    if (key === undefined) {
+      if (named === undefined) throw new GrainError('ERR_KEY_REQUIRED', { core, entityKey });
+      return keyFrom(named);
+    }
+    if (named !== undefined && named !== key && keyFrom(named) !== key) {
+      throw new GrainError('ERR_KEY_MISMATCH', { core, entityKey, key });
+    }
+    return key.length > 128 || !SAFE_KEY.test(key) ? keyFrom(key) : key;
+  }
+
+  get messagesWaiting(): number {
+    let count = 0;
+    for (const activation of this.table.contended) count += activation.waiting;
+    return count;
+  }
+}
+
+/** Keys that need no closer look. */
+const SAFE_KEY = /^[\x21-\x7e]+$/;
+
+function propertyOf(input: unknown, name: string | undefined): unknown {
+  if (name === undefined || typeof input !== 'object' || input === null || !Object.hasOwn(input, name)) return undefined;
+  return (input as Readonly<Record<string, unknown>>)[name];
+}
+
+function hostFlows(definition: CoreDefinition): ReadonlyMap<string, HostedFlow> {
+  const flows = new Map<string, HostedFlow>();
+  for (const [name, flow] of definition.flows) {
+    flows.set(name, { name, definition: flow, level: flow.level ?? definition.level, isReadonly: flow.readonly });
+  }
+  return flows;
+}
+
+/** A Core whose flows are all volatile, and one without memory, never need the durable storage. */
+export function isVolatileCore(definition: CoreDefinition): boolean {
+  if (definition.instance.mode === 'stateless') return true;
+  const levels = [...definition.flows.values()].map((flow) => flow.level ?? definition.level);
+  return levels.every((level) => level === 'volatile');
+}

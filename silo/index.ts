@@ -1,0 +1,18 @@
+export type {
+  ClusterClient,
+  ClusterReport,
+  CoreManifest,
+  Emission,
+  EmissionSink,
+  FlowManifest,
+  HotKey,
+  InstancePage,
+  InstanceReport,
+  SiloReport,
+  SlowTurn,
+  SubscribeOptions,
+  Subscription,
+} from './cluster-client.ts';
+export { type CallChain, Envelope, type EnvelopeKind, type MessageMark, PromiseEnvelope } from './messaging/envelope.ts';
+export { Silo, type SiloParts } from './silo.ts';
+export { resolveSiloOptions, type SiloOptions } from './silo-options.ts';

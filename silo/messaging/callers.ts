@@ -1,0 +1,128 @@
+// Callers: how code gets a call to a grain, from outside of grains and from inside a turn.
+//   A nested call leaves only when what its turn has seen is durable (hazards.md 4), carries the chain of waiting
+//   activations, ends no later than its caller, and derives its command id from its caller's (hazards.md 10).
+import { type CallOptions, type Clock, copyValue, estimateBytes, fromUnknown, GrainError } from '../../lib/index.ts';
+import type { Turn } from '../catalog/turn.ts';
+import { type Envelope, PromiseEnvelope } from './envelope.ts';
+import type { RefCaller } from './grain-refs.ts';
+
+export const CALL_DEADLINE_MS = 30_000;
+/** Longer chains are almost surely a mistake, and each link costs every hop. */
+const CHAIN_DEPTH_MAX = 64;
+
+export interface CallSender {
+  readonly clock: Clock;
+  dispatch(envelope: Envelope): void;
+}
+
+/** Calls from code outside of grains, such as the host program or a test. */
+export class OutsideCaller implements RefCaller {
+  readonly #sender: CallSender;
+  readonly #tenant: string;
+  readonly #principal: string;
+
+  constructor(sender: CallSender, tenant: string, principal: string) {
+    this.#sender = sender;
+    this.#tenant = tenant;
+    this.#principal = principal;
+  }
+
+  invoke(
+    core: string,
+    key: string | undefined,
+    flow: string,
+    input: unknown,
+    options: CallOptions | undefined,
+  ): Promise<unknown> {
+    const envelope = new PromiseEnvelope();
+    envelope.tenant = this.#tenant;
+    envelope.principal = this.#principal;
+    const problem = fill(envelope, core, key, flow, input);
+    if (problem) return refuse(envelope, problem);
+    envelope.deadlineMs = this.#sender.clock.nowMs() + (options?.deadlineMs ?? CALL_DEADLINE_MS);
+    envelope.commandId = options?.commandId;
+    if (options?.signal && !listen(envelope, options.signal)) return envelope.promise;
+    this.#sender.dispatch(envelope);
+    return envelope.promise;
+  }
+}
+
+/** Calls that a running turn makes. */
+export class TurnCaller implements RefCaller {
+  readonly #sender: CallSender;
+  readonly #turn: Turn;
+
+  constructor(sender: CallSender, turn: Turn) {
+    this.#sender = sender;
+    this.#turn = turn;
+  }
+
+  invoke(
+    core: string,
+    key: string | undefined,
+    flow: string,
+    input: unknown,
+    options: CallOptions | undefined,
+  ): Promise<unknown> {
+    const turn = this.#turn;
+    turn.checkRunning();
+    const envelope = new PromiseEnvelope();
+    envelope.tenant = turn.activation.tenant;
+    envelope.principal = `core:${turn.activation.name}`;
+    envelope.chain = turn.chain;
+    envelope.commandId = options?.commandId ?? turn.nextCallId();
+    const problem = fill(envelope, core, key, flow, input);
+    if (problem) return refuse(envelope, problem);
+    if (envelope.chain.depth > CHAIN_DEPTH_MAX) {
+      return refuse(envelope, new GrainError('ERR_CALL_CYCLE', { message: `more than ${CHAIN_DEPTH_MAX} nested calls` }));
+    }
+    const nowMs = this.#sender.clock.nowMs();
+    envelope.deadlineMs = nowMs + Math.min(turn.activation.remainingMs(turn), options?.deadlineMs ?? Infinity);
+    if (options?.signal && !listen(envelope, options.signal)) return envelope.promise;
+    turn.activation.whenOpen((failure) => {
+      if (failure) envelope.reject(failure);
+      else if (turn.isEnded) envelope.reject(new GrainError('ERR_TURN_ENDED', { flow: turn.flow.name }));
+      else this.#sender.dispatch(envelope);
+    });
+    return envelope.promise;
+  }
+}
+
+/** Puts the address and a copy of the input in; answers what is wrong with the input. */
+function fill(
+  envelope: Envelope,
+  core: string,
+  key: string | undefined,
+  flow: string,
+  input: unknown,
+): GrainError | undefined {
+  envelope.core = core;
+  envelope.key = key;
+  envelope.flow = flow;
+  if (input === undefined) return undefined;
+  try {
+    envelope.input = copyValue(input);
+  } catch (error) {
+    return fromUnknown(error);
+  }
+  if (typeof input === 'object') envelope.inputBytes = estimateBytes(envelope.input);
+  return undefined;
+}
+
+function refuse(envelope: PromiseEnvelope, error: GrainError): Promise<unknown> {
+  envelope.reject(error);
+  return envelope.promise;
+}
+
+/** Cancels the envelope with the signal; false when it is aborted already. */
+function listen(envelope: PromiseEnvelope, signal: AbortSignal): boolean {
+  if (signal.aborted) {
+    envelope.cancel();
+    return false;
+  }
+  const onAbort = (): void => envelope.cancel();
+  signal.addEventListener('abort', onAbort, { once: true });
+  const stop = (): void => signal.removeEventListener('abort', onAbort);
+  envelope.promise.then(stop, stop);
+  return true;
+}

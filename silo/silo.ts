@@ -1,0 +1,286 @@
+// Silo: hosts activations of its Cores.
+// Owns: the wiring (one wheel, one budget, one collector, the services), start and stop in order.
+// Does not own: a Core's grains (catalog/), where memory is kept (storage/), the outside world (the gateway's).
+//   Start: storage is open → Cores → services. Stop: refuse new work → drain → services → deactivate all → storage.
+import type { Claimer } from '../directory/index.ts';
+import { MemoryDirectory } from '../directory/index.ts';
+import {
+  type AnyCore,
+  type Clock,
+  type CoreDefinition,
+  DEFAULT_TENANT,
+  GrainError,
+  type GrainId,
+  type GrainRef,
+  type Logger,
+  type Rng,
+  TimerWheel,
+} from '../lib/index.ts';
+import { LogBus } from './bus/log-bus.ts';
+import { Collector, type HeapUse } from './catalog/collector.ts';
+import { CoreHost, isVolatileCore, type SiloContext } from './catalog/core-host.ts';
+import type { Turn } from './catalog/turn.ts';
+import { TurnBudget } from './catalog/turn-budget.ts';
+import type {
+  ClusterClient,
+  ClusterReport,
+  CoreManifest,
+  EmissionSink,
+  InstancePage,
+  SubscribeOptions,
+  Subscription,
+} from './cluster-client.ts';
+import { EmissionHub } from './emissions/emission-hub.ts';
+import { type CallSender, OutsideCaller, TurnCaller } from './messaging/callers.ts';
+import type { Envelope } from './messaging/envelope.ts';
+import { refClassFor } from './messaging/grain-refs.ts';
+import { ReminderService } from './reminders/reminder-service.ts';
+import { listInstances, manifestOf, reportSilo } from './reports.ts';
+import { resolveSiloOptions, type SiloOptions } from './silo-options.ts';
+import type { GrainStorage } from './storage/grain-storage.ts';
+import { MemoryStorage } from './storage/memory-storage.ts';
+
+export interface SiloParts {
+  /** Keeps the memory of all Cores that are not volatile. The silo closes it when it stops. */
+  readonly storage: GrainStorage;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Logger;
+  /** Signs sessions; 32 bytes in hexadecimal. */
+  readonly clusterKey: string;
+  /** Names this history of the store. */
+  readonly generation: string;
+  /** Boot id of this process; drawn when not given. */
+  readonly incarnation?: string;
+  /** The heap's use; a process says it, a test makes it up. */
+  readonly heapUse?: () => HeapUse;
+  /** How late the event loop is, in milliseconds. */
+  readonly eventLoopDelayMs?: () => number;
+}
+
+/** View number of a cluster of one. */
+const ONLY_VIEW = 1;
+/** Pause between two looks whether the silo has drained. */
+const DRAIN_LOOK_MS = 5;
+
+export class Silo implements ClusterClient, CallSender {
+  readonly clock: Clock;
+  readonly options: Required<SiloOptions>;
+  readonly incarnation: string;
+  readonly clusterKey: string;
+  readonly generation: string;
+  readonly startedMs: number;
+  readonly #parts: SiloParts;
+  readonly #hosts = new Map<string, CoreHost>();
+  readonly #manifests = new Map<string, CoreManifest>();
+  readonly #manifestListeners = new Set<() => void>();
+  readonly #storage: GrainStorage;
+  readonly #volatileStorage: GrainStorage;
+  readonly #context: SiloContext;
+  readonly #wheel: TimerWheel;
+  readonly #collector: Collector;
+  readonly #hub: EmissionHub;
+  readonly #bus: LogBus;
+  readonly #reminders: ReminderService;
+  #seq = 0;
+  #isDraining = false;
+  #stopping: Promise<void> | undefined;
+
+  constructor(parts: SiloParts, options?: SiloOptions) {
+    const { clock, rng, log, storage } = parts;
+    this.#parts = parts;
+    this.options = resolveSiloOptions(options);
+    this.clock = clock;
+    this.startedMs = clock.nowMs();
+    this.incarnation = parts.incarnation ?? rng.hex(16);
+    this.clusterKey = parts.clusterKey;
+    this.generation = parts.generation;
+    this.#storage = storage;
+    this.#volatileStorage = makeVolatileStorage(clock);
+    this.#wheel = new TimerWheel(clock);
+    const heapUse = parts.heapUse ?? ((): HeapUse => ({ usedBytes: 0, limitBytes: 1 }));
+    this.#collector = new Collector(this.options, { clock, hosts: this.#hosts, heapUse });
+    this.#hub = new EmissionHub({ clock, log });
+    const dispatch = (envelope: Envelope): void => this.#route(envelope);
+    this.#bus = new LogBus({ storage, dispatch, clock, log, rng });
+    this.#reminders = new ReminderService({ storage, dispatch, clock, log, rng });
+    this.#context = this.#makeContext();
+  }
+
+  #makeContext(): SiloContext {
+    const living: ReadonlySet<string> = new Set([this.incarnation]);
+    const { incarnation, clock } = this;
+    return {
+      clock,
+      wheel: this.#wheel,
+      budget: new TurnBudget(clock),
+      logger: this.#parts.log,
+      incarnation,
+      residents: this.#collector,
+      nextSeq: () => ++this.#seq,
+      claimer: (activation: number): Claimer => ({ incarnation, activation, view: ONLY_VIEW, living }),
+      publish: (grain, emissionEpoch, emissions) => this.#hub.publish(grain, emissionEpoch, emissions),
+      reminderSet: (dueMs) => this.#reminders.hint(dueMs),
+      callerFor: (turn: Turn) => new TurnCaller(this, turn),
+    };
+  }
+
+  // --- Cores -------------------------------------------------------------------------------------------------------
+
+  /** Hosts a Core. @throws ERR_CORE_INVALID when one of that name is hosted already */
+  host(core: AnyCore): void {
+    const { definition } = core;
+    if (this.#hosts.has(definition.name)) {
+      const message = `two Cores are called ${definition.name}; names are unique in a silo`;
+      throw new GrainError('ERR_CORE_INVALID', { message, core: definition.name });
+    }
+    this.#install(definition);
+  }
+
+  /** Takes a Core's place with a changed definition; its activations leave, its grains' memory stays. */
+  async replace(core: AnyCore): Promise<void> {
+    const { definition } = core;
+    const old = this.#hosts.get(definition.name);
+    old?.pause();
+    if (old) await this.#drainHost(old, this.clock.nowMs() + this.options.drainMs, 'core_replaced');
+    this.#install(definition);
+    for (const envelope of old?.takePaused() ?? []) this.#route(envelope);
+  }
+
+  #install(definition: CoreDefinition): void {
+    const storage = isVolatileCore(definition) ? this.#volatileStorage : this.#storage;
+    this.#hosts.set(definition.name, new CoreHost(definition, storage, this.#context));
+    this.#manifests.set(definition.name, manifestOf(definition));
+    this.#bus.subscribeCore(definition);
+    for (const changed of this.#manifestListeners) changed();
+  }
+
+  manifests(): ReadonlyMap<string, CoreManifest> {
+    return this.#manifests;
+  }
+
+  onManifests(changed: () => void): () => void {
+    this.#manifestListeners.add(changed);
+    return () => this.#manifestListeners.delete(changed);
+  }
+
+  // --- life --------------------------------------------------------------------------------------------------------
+
+  /** Starts what works by itself: reminders, the bus, the collector. */
+  async start(): Promise<void> {
+    this.#collector.start();
+    await this.#bus.start();
+    await this.#reminders.start();
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  /** Stops in order, within `drainMs` for running work; calling it again waits for the same stop. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    this.#isDraining = true;
+    await this.#reminders.stop();
+    await this.#bus.stop();
+    const untilMs = this.clock.nowMs() + this.options.drainMs;
+    for (const host of this.#hosts.values()) host.table.stop();
+    await Promise.all([...this.#hosts.values()].map((host) => this.#drainHost(host, untilMs, 'drain')));
+    this.#collector.stop();
+    this.#hub.close(new GrainError('ERR_SILO_DRAINING'));
+    await this.#volatileStorage.close();
+    await this.#storage.close();
+  }
+
+  /** Deactivates everything that gets idle, until nothing is left or the time is up. */
+  async #drainHost(host: CoreHost, untilMs: number, reason: 'drain' | 'core_replaced'): Promise<void> {
+    for (;;) {
+      await host.table.deactivateIdle(reason);
+      if (host.table.size === 0) return;
+      if (this.clock.nowMs() >= untilMs) break;
+      await new Promise<void>((resolve) => this.clock.setTimer(DRAIN_LOOK_MS, resolve));
+    }
+    this.#parts.log.warn({ core: host.definition.name, left: host.table.size }, 'drain.incomplete');
+    host.table.endAll(reason);
+  }
+
+  // --- messages ----------------------------------------------------------------------------------------------------
+
+  dispatch(envelope: Envelope): void {
+    // A stopping silo finishes the chains that it has begun, and begins no new ones.
+    if (this.#isDraining && !envelope.chain) envelope.reject(new GrainError('ERR_SILO_DRAINING', { retryAfterMs: 500 }));
+    else this.#route(envelope);
+  }
+
+  #route(envelope: Envelope): void {
+    const host = this.#hosts.get(envelope.core);
+    if (!host) {
+      envelope.reject(new GrainError('ERR_CORE_UNKNOWN', { core: envelope.core }));
+      return;
+    }
+    if (envelope.tenant === '') envelope.tenant = DEFAULT_TENANT;
+    host.dispatch(envelope);
+    // Most local calls are over by now: only the others need somebody to watch their deadline.
+    if (envelope.deadlineMs !== Infinity && !envelope.isSettled && envelope.wheelPrev === null) {
+      this.#wheel.schedule(envelope, envelope.deadlineMs);
+    }
+  }
+
+  ref<C extends AnyCore>(
+    core: C | string,
+    key?: string | number,
+    { tenant = DEFAULT_TENANT, principal = 'host' }: { readonly tenant?: string; readonly principal?: string } = {},
+  ): GrainRef<C> {
+    const name = typeof core === 'string' ? core : core.definition.name;
+    const caller = new OutsideCaller(this, tenant, principal);
+    return new (refClassFor(name))(caller, name, key === undefined ? undefined : String(key)) as GrainRef<C>;
+  }
+
+  subscribe(grain: GrainId, options: SubscribeOptions, sink: EmissionSink): Subscription {
+    const storage = this.#hosts.get(grain.core)?.storage ?? this.#storage;
+    return this.#hub.subscribe(grain, options, sink, storage);
+  }
+
+  // --- reports -----------------------------------------------------------------------------------------------------
+
+  async instances(
+    tenant: string,
+    core: string,
+    options: { readonly limit: number; readonly cursor?: string },
+  ): Promise<InstancePage> {
+    const host = this.#hosts.get(core);
+    if (!host) throw new GrainError('ERR_CORE_UNKNOWN', { core });
+    return await Promise.resolve(listInstances(host, tenant, this.options.name, options));
+  }
+
+  async cluster(): Promise<ClusterReport> {
+    const silo = reportSilo({
+      silo: this.options.name,
+      incarnation: this.incarnation,
+      state: this.#isDraining ? 'draining' : 'active',
+      uptimeMs: this.clock.nowMs() - this.startedMs,
+      hosts: [...this.#hosts.values()],
+      nowMs: this.clock.nowMs(),
+      activationBytes: this.#collector.bytes,
+      eventLoopDelayMs: this.#parts.eventLoopDelayMs?.() ?? 0,
+      heapUsedBytes: this.#parts.heapUse?.().usedBytes ?? 0,
+    });
+    return await Promise.resolve({ view: ONLY_VIEW, silos: [silo] });
+  }
+
+  /** The bus, for operators: dead letters and replays. */
+  get bus(): LogBus {
+    return this.#bus;
+  }
+}
+
+/** Volatile Cores and stateless calls: memory that goes with its activation. */
+function makeVolatileStorage(clock: Clock): MemoryStorage {
+  let epoch = 0;
+  const directory = new MemoryDirectory({ nextEpoch: () => ++epoch });
+  return new MemoryStorage({ directory, clock, retention: 'activation' });
+}
