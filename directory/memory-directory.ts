@@ -11,7 +11,9 @@ export interface MemoryDirectoryOptions {
 
 /** The directory of one process. Answers at once. */
 export class MemoryDirectory implements GrainDirectory {
-  readonly #owners = new Map<string, GrainAddress>();
+  /** By Core, tenant and key: the grain's own key is the Map's, so an entry costs no string of its own. */
+  readonly #owners = new Map<string, Map<string, Map<string, GrainAddress>>>();
+  #size = 0;
   readonly #nextEpoch: () => number;
 
   constructor({ nextEpoch }: MemoryDirectoryOptions) {
@@ -19,12 +21,12 @@ export class MemoryDirectory implements GrainDirectory {
   }
 
   get size(): number {
-    return this.#owners.size;
+    return this.#size;
   }
 
   register(grain: GrainId, claimer: Claimer): RegisterOutcome {
-    const id = entryName(grain);
-    const owner = this.#owners.get(id);
+    const owners = this.#ownersBeside(grain);
+    const owner = owners.get(grain.key);
     if (owner) {
       const isSame = owner.incarnation === claimer.incarnation && owner.activation === claimer.activation;
       if (isSame) return { kind: 'registered', address: owner };
@@ -35,23 +37,29 @@ export class MemoryDirectory implements GrainDirectory {
     }
     const { incarnation, activation, view } = claimer;
     const address: GrainAddress = { grain, incarnation, activation, epoch: this.#nextEpoch(), view };
-    this.#owners.set(id, address);
+    owners.set(grain.key, address);
+    if (!owner) this.#size += 1;
     return { kind: 'registered', address };
   }
 
   lookup(grain: GrainId): GrainAddress | undefined {
-    return this.#owners.get(entryName(grain));
+    return this.#owners.get(grain.core)?.get(grain.tenant)?.get(grain.key);
   }
 
   release(grain: GrainId, incarnation: string, activation: number): boolean {
-    const id = entryName(grain);
-    const owner = this.#owners.get(id);
+    const owners = this.#ownersBeside(grain);
+    const owner = owners.get(grain.key);
     if (owner?.incarnation !== incarnation || owner.activation !== activation) return false;
-    return this.#owners.delete(id);
+    this.#size -= 1;
+    return owners.delete(grain.key);
   }
-}
 
-/** Tenant and Core names hold no slash, so this is one to one. */
-function entryName({ tenant, core, key }: GrainId): string {
-  return `${core}/${tenant}/${key}`;
+  /** The owners of all grains of the same Core and tenant. */
+  #ownersBeside({ core, tenant }: GrainId): Map<string, GrainAddress> {
+    let tenants = this.#owners.get(core);
+    if (!tenants) this.#owners.set(core, (tenants = new Map()));
+    let owners = tenants.get(tenant);
+    if (!owners) tenants.set(tenant, (owners = new Map()));
+    return owners;
+  }
 }

@@ -1,7 +1,7 @@
 // What the other folders and users may rely on.
 export { assert, InvariantError, unreachable } from './base/assert.ts';
 export { backoffMs, type BackoffOptions } from './base/backoff.ts';
-export { fromBase64, isWellFormed, toBase64, utf8Length } from './base/bytes.ts';
+export { compareUtf8, fromBase64, isWellFormed, toBase64, utf8Length } from './base/bytes.ts';
 export type { Clock, TimerHandle } from './base/clock.ts';
 export { FakeClock } from './base/fake-clock.ts';
 export { Fifo } from './base/fifo.ts';

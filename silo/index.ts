@@ -13,6 +13,12 @@ export type {
   SubscribeOptions,
   Subscription,
 } from './cluster-client.ts';
-export { type CallChain, Envelope, type EnvelopeKind, type MessageMark, PromiseEnvelope } from './messaging/envelope.ts';
+export {
+  type CallChain,
+  Envelope,
+  type EnvelopeKind,
+  type MessageMark,
+  PromiseEnvelope,
+} from './messaging/envelope.ts';
 export { Silo, type SiloParts } from './silo.ts';
 export { resolveSiloOptions, type SiloOptions } from './silo-options.ts';

@@ -45,7 +45,11 @@ export function listInstances(
 }
 
 /** The `count` smallest keys after `after`, in order. One pass and a bounded list, whatever the table's size. */
-function smallestAfter(keys: IterableIterator<string>, after: string | undefined, count: number): readonly string[] {
+function smallestAfter(
+  keys: IterableIterator<string>,
+  after: string | undefined,
+  count: number,
+): readonly string[] {
   let smallest: string[] = [];
   for (const key of keys) {
     if (after !== undefined && key <= after) continue;
@@ -70,7 +74,8 @@ export interface SiloFacts {
 const SHOWN = 20;
 
 export function reportSilo({ hosts, nowMs, ...facts }: SiloFacts): SiloReport {
-  const sum = (count: (host: CoreHost) => number): number => hosts.reduce((total, host) => total + count(host), 0);
+  const sum = (count: (host: CoreHost) => number): number =>
+    hosts.reduce((total, host) => total + count(host), 0);
   const mailboxes = hosts.flatMap(waitingMailboxes);
   const waiting = mailboxes.reduce((total, mailbox) => total + mailbox.waiting, 0);
   const turnsRunning = sum(({ metrics }) => metrics.turnsStarted - metrics.turnsEnded);
@@ -96,9 +101,9 @@ export function reportSilo({ hosts, nowMs, ...facts }: SiloFacts): SiloReport {
       .slice(0, SHOWN),
     turnMs: {
       bounds: TURN_BOUNDS_MS,
-      counts: TURN_BOUNDS_MS.map((_bound, index) => sum(({ metrics }) => metrics.turnMsCounts[index] ?? 0)).concat(
-        sum(({ metrics }) => metrics.turnMsCounts[TURN_BOUNDS_MS.length] ?? 0),
-      ),
+      counts: TURN_BOUNDS_MS.map((_bound, index) =>
+        sum(({ metrics }) => metrics.turnMsCounts[index] ?? 0),
+      ).concat(sum(({ metrics }) => metrics.turnMsCounts[TURN_BOUNDS_MS.length] ?? 0)),
       sum: sum(({ metrics }) => metrics.turnMsSum),
     },
   };

@@ -212,7 +212,8 @@ export class Silo implements ClusterClient, CallSender {
 
   dispatch(envelope: Envelope): void {
     // A stopping silo finishes the chains that it has begun, and begins no new ones.
-    if (this.#isDraining && !envelope.chain) envelope.reject(new GrainError('ERR_SILO_DRAINING', { retryAfterMs: 500 }));
+    if (this.#isDraining && !envelope.chain)
+      envelope.reject(new GrainError('ERR_SILO_DRAINING', { retryAfterMs: 500 }));
     else this.#route(envelope);
   }
 
@@ -233,7 +234,10 @@ export class Silo implements ClusterClient, CallSender {
   ref<C extends AnyCore>(
     core: C | string,
     key?: string | number,
-    { tenant = DEFAULT_TENANT, principal = 'host' }: { readonly tenant?: string; readonly principal?: string } = {},
+    {
+      tenant = DEFAULT_TENANT,
+      principal = 'host',
+    }: { readonly tenant?: string; readonly principal?: string } = {},
   ): GrainRef<C> {
     const name = typeof core === 'string' ? core : core.definition.name;
     const caller = new OutsideCaller(this, tenant, principal);

@@ -61,3 +61,18 @@ export function fromBase64(text: string): Uint8Array | undefined {
   }
   return bytes;
 }
+
+/** Order of two strings by their UTF-8 bytes, which is their order by code points (UTF-16 order differs above U+D7FF). */
+export function compareUtf8(left: string, right: string): number {
+  const shared = Math.min(left.length, right.length);
+  for (let index = 0; index < shared; index += 1) {
+    const leftUnit = left.charCodeAt(index);
+    const rightUnit = right.charCodeAt(index);
+    if (leftUnit === rightUnit) continue;
+    const isLeftPair = leftUnit >= 0xd800 && leftUnit <= 0xdfff;
+    const isRightPair = rightUnit >= 0xd800 && rightUnit <= 0xdfff;
+    if (isLeftPair !== isRightPair) return isLeftPair ? 1 : -1;
+    return leftUnit - rightUnit;
+  }
+  return left.length - right.length;
+}

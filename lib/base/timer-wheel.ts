@@ -14,6 +14,8 @@ export abstract class WheelNode {
   wheelPrev: WheelNode | null = null;
   /** When it is due, in monotonic milliseconds. */
   wheelDueMs = 0;
+  /** The wheel that it waits in. Set by the wheel alone. */
+  wheel: TimerWheel | null = null;
 
   abstract onDue(): void;
 }
@@ -34,6 +36,12 @@ const TICK_MS = 16;
 const SLOT_BITS = 8;
 const SLOTS = 1 << SLOT_BITS;
 const LEVELS = 4;
+/** Ticks from which on a node goes to level 1, 2 and 3. */
+const SPAN_1 = 2 ** SLOT_BITS;
+const SPAN_2 = 2 ** (SLOT_BITS * 2);
+const SPAN_3 = 2 ** (SLOT_BITS * 3);
+/** A year or so: later nodes come round and are placed again. */
+const AHEAD_MAX = 2 ** 31 - 1;
 const SLICE_MS = 2;
 
 export class TimerWheel {
@@ -63,6 +71,7 @@ export class TimerWheel {
     if (node.wheelPrev) this.cancel(node);
     if (this.#count === 0) this.#catchUp();
     node.wheelDueMs = dueMs;
+    node.wheel = this;
     this.#count += 1;
     this.#place(node);
     if (!this.#isArmed) this.#arm();
@@ -71,6 +80,7 @@ export class TimerWheel {
   cancel(node: WheelNode): void {
     if (!node.wheelPrev) return;
     unlink(node);
+    node.wheel = null;
     this.#count -= 1;
   }
 
@@ -83,12 +93,10 @@ export class TimerWheel {
   #place(node: WheelNode): void {
     // Rounded up, so that W2 holds; at least one tick ahead, because this tick's slot may be being emptied now.
     const due = Math.ceil((node.wheelDueMs - this.#startMs) / TICK_MS);
-    const ahead = Math.min(Math.max(due - this.#tick, 1), 2 ** (SLOT_BITS * LEVELS) - 1);
+    const ahead = Math.min(Math.max(due - this.#tick, 1), AHEAD_MAX);
     const tick = this.#tick + ahead;
-    let level = 0;
-    while (level < LEVELS - 1 && ahead >= 2 ** (SLOT_BITS * (level + 1))) level += 1;
-    const slot = Math.floor(tick / 2 ** (SLOT_BITS * level)) % SLOTS;
-    const head = this.#levels[level]?.[slot];
+    const level = ahead < SPAN_1 ? 0 : ahead < SPAN_2 ? 1 : ahead < SPAN_3 ? 2 : 3;
+    const head = this.#levels[level]?.[(tick >>> (SLOT_BITS * level)) & (SLOTS - 1)];
     if (head) link(node, head);
   }
 
@@ -107,10 +115,11 @@ export class TimerWheel {
   #advance(): void {
     this.#tick += 1;
     for (let level = 1; level < LEVELS; level += 1) {
-      if (this.#tick % 2 ** (SLOT_BITS * level) !== 0) break;
-      this.#cascade(level, Math.floor(this.#tick / 2 ** (SLOT_BITS * level)) % SLOTS);
+      const isRoundOver = (this.#tick & (2 ** (SLOT_BITS * level) - 1)) === 0;
+      if (!isRoundOver) break;
+      this.#cascade(level, (this.#tick >>> (SLOT_BITS * level)) & (SLOTS - 1));
     }
-    const head = this.#levels[0]?.[this.#tick % SLOTS];
+    const head = this.#levels[0]?.[this.#tick & (SLOTS - 1)];
     if (head) moveAll(head, this.#due);
   }
 
@@ -132,6 +141,7 @@ export class TimerWheel {
     const sliceEndMs = this.#clock.nowMs() + SLICE_MS;
     for (let node = this.#due.wheelNext; node && node !== this.#due; node = this.#due.wheelNext) {
       unlink(node);
+      node.wheel = null;
       this.#count -= 1;
       node.onDue();
       if (this.#clock.nowMs() > sliceEndMs) break;

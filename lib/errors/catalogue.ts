@@ -75,6 +75,11 @@ export const ERRORS = {
     ...temporary,
     help: 'The silo hosts as many activations as it may. Try again later, or raise maxActiveInstances.',
   },
+  ERR_CLIENT_CLOSED: {
+    http: 499,
+    ...lasting,
+    help: 'The client was closed before this was sent.',
+  },
   ERR_COMMAND_CONFLICT: {
     http: 409,
     ...lasting,
@@ -84,6 +89,18 @@ export const ERRORS = {
     http: 500,
     ...lasting,
     help: 'A setting is unknown or out of range; the details name it and the nearest valid one.',
+  },
+  ERR_CONNECTION_FAILED: {
+    http: 503,
+    ...temporary,
+    help: 'The client has no connection to the gateway; the message says why. What waited for one was not sent.',
+  },
+  ERR_CONNECTION_LOST: {
+    http: 503,
+    effect: 'unknown',
+    public: true,
+    lasting: false,
+    help: 'The connection was lost after this was sent and before its outcome came. Look before you try again, or bring a command id.',
   },
   ERR_CORE_INVALID: {
     http: 500,
@@ -112,6 +129,11 @@ export const ERRORS = {
     public: true,
     lasting: true,
     help: 'The flow threw. Its turn left nothing in memory; calls that it made to others are not undone.',
+  },
+  ERR_FLOW_REFUSED: {
+    http: 422,
+    ...lasting,
+    help: 'The flow refused this by ctx.refuse; the message and the details are its own. Its turn left nothing.',
   },
   ERR_FLOW_UNKNOWN: {
     http: 404,
@@ -167,6 +189,11 @@ export const ERRORS = {
     http: 400,
     ...lasting,
     help: 'The Core is one instance per entity: name the key, or give the entity key in the input.',
+  },
+  ERR_LETTER_UNKNOWN: {
+    http: 404,
+    ...lasting,
+    help: 'There is no dead letter of that id: it was delivered, deleted, or dropped because the Core had too many.',
   },
   ERR_LIMIT_RATE: {
     http: 429,
@@ -231,7 +258,9 @@ export const ERRORS = {
   },
   ERR_SESSION_LOST: {
     http: 410,
-    ...lasting,
+    effect: 'unknown',
+    public: true,
+    lasting: true,
     help: 'The session is unknown or expired: a new one starts, and unacknowledged events have an unknown outcome.',
   },
   ERR_SESSION_REPLACED: { http: 409, ...lasting, help: 'A newer connection took over this session.' },

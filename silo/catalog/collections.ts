@@ -27,7 +27,8 @@ export interface CollectionAccess {
 
 const PAGE = 256;
 
-type StagedEntry = { readonly kind: 'value'; readonly value: unknown } | { readonly kind: 'sum'; readonly by: number };
+type StagedEntry =
+  { readonly kind: 'value'; readonly value: unknown } | { readonly kind: 'sum'; readonly by: number };
 
 const ABSENT: StagedEntry = { kind: 'value', value: undefined };
 
@@ -90,7 +91,7 @@ export class TurnMap implements MemoryMap<unknown> {
     readonly [string, unknown]
   > {
     let after: string | undefined;
-    for (let left = limit; left > 0; ) {
+    for (let left = limit; left > 0;) {
       const page = await this.#page({ prefix, from, after, limit: Math.min(PAGE, left) });
       for (const entry of page.entries) {
         yield entry;
@@ -105,7 +106,10 @@ export class TurnMap implements MemoryMap<unknown> {
   /** The next stored page with the staged entries of the same range merged in; `last` is where to go on. */
   async #page(
     scan: EntryScan,
-  ): Promise<{ readonly entries: readonly (readonly [string, unknown])[]; readonly last: string | undefined }> {
+  ): Promise<{
+    readonly entries: readonly (readonly [string, unknown])[];
+    readonly last: string | undefined;
+  }> {
     const stored = this.#isCleared ? [] : await this.#access.readEntries(this.#field, scan);
     const last = stored.length < scan.limit ? undefined : stored[stored.length - 1]?.[0];
     const merged = new Map(stored);
@@ -134,7 +138,9 @@ function merge(field: string, key: string, stored: unknown, staged: StagedEntry 
 function numberOf(field: string, key: string, value: unknown): number {
   if (value === undefined) return 0;
   if (typeof value === 'number') return value;
-  throw new GrainError('ERR_VALUE_INVALID', { message: `memory.${field}: entry ${key} is not a number to add to` });
+  throw new GrainError('ERR_VALUE_INVALID', {
+    message: `memory.${field}: entry ${key} is not a number to add to`,
+  });
 }
 
 function checkEntryKey(field: string, key: unknown): void {
@@ -158,12 +164,15 @@ export class TurnList implements MemoryList<unknown> {
   }
 
   push(...items: readonly unknown[]): void {
-    for (const item of items) this.#stage({ op: 'push', field: this.#field, value: freezeValue(item ?? null) });
+    for (const item of items)
+      this.#stage({ op: 'push', field: this.#field, value: freezeValue(item ?? null) });
   }
 
   trim(count: number): void {
     if (!Number.isInteger(count) || count < 0) {
-      throw new GrainError('ERR_VALUE_INVALID', { message: `memory.${this.#field}.trim(${count}): not a whole number` });
+      throw new GrainError('ERR_VALUE_INVALID', {
+        message: `memory.${this.#field}.trim(${count}): not a whole number`,
+      });
     }
     this.#stage({ op: 'trim', field: this.#field, count });
   }
@@ -197,7 +206,10 @@ export class TurnList implements MemoryList<unknown> {
       first < storedUntil
         ? await this.#access.readItems(this.#field, view.skipped + first, view.skipped + storedUntil)
         : [];
-    const pushed = view.pushed.slice(Math.max(0, first - view.storedCount), Math.max(0, until - view.storedCount));
+    const pushed = view.pushed.slice(
+      Math.max(0, first - view.storedCount),
+      Math.max(0, until - view.storedCount),
+    );
     return Object.freeze([...stored.map(seal), ...pushed]);
   }
 

@@ -38,7 +38,11 @@ export class Collector implements Residents {
 
   constructor(
     options: CollectorOptions,
-    parts: { readonly clock: Clock; readonly hosts: ReadonlyMap<string, CoreHost>; readonly heapUse: () => HeapUse },
+    parts: {
+      readonly clock: Clock;
+      readonly hosts: ReadonlyMap<string, CoreHost>;
+      readonly heapUse: () => HeapUse;
+    },
   ) {
     this.#options = options;
     this.#clock = parts.clock;

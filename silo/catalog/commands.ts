@@ -35,7 +35,9 @@ function sortProperties(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
   if (Array.isArray(value)) return value.map(sortProperties);
   const names = Object.keys(value).sort();
-  return Object.fromEntries(names.map((name) => [name, sortProperties((value as Record<string, unknown>)[name])]));
+  return Object.fromEntries(
+    names.map((name) => [name, sortProperties((value as Record<string, unknown>)[name])]),
+  );
 }
 
 /** The commands that one activation remembers. */

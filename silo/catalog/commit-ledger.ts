@@ -13,7 +13,7 @@ interface Held {
 
 interface Pending {
   readonly number: number;
-  readonly onDurable: (() => void) | undefined;
+  readonly onDurable: () => void;
 }
 
 export class CommitLedger {
@@ -24,8 +24,9 @@ export class CommitLedger {
   /** Number of the last commit that replies wait for: those of level `async` and `volatile` are not waited for. */
   gate = 0;
   #failure: GrainError | undefined = undefined;
-  readonly #held = new Fifo<Held>();
-  readonly #pending = new Fifo<Pending>();
+  /** Both queues are made when they are needed and dropped when they are empty: most activations wait for nothing. */
+  #held: Fifo<Held> | undefined = undefined;
+  #pending: Fifo<Pending> | undefined = undefined;
 
   get isSettled(): boolean {
     return this.durable === this.issued || this.#failure !== undefined;
@@ -39,7 +40,7 @@ export class CommitLedger {
   issue(isGating: boolean, onDurable: (() => void) | undefined): number {
     this.issued += 1;
     if (isGating) this.gate = this.issued;
-    this.#pending.push({ number: this.issued, onDurable });
+    if (onDurable) (this.#pending ??= new Fifo()).push({ number: this.issued, onDurable });
     return this.issued;
   }
 
@@ -47,7 +48,7 @@ export class CommitLedger {
   whenOpen(release: (failure: GrainError | undefined) => void): void {
     if (this.#failure) release(this.#failure);
     else if (this.durable >= this.gate) release(undefined);
-    else this.#held.push({ need: this.gate, release });
+    else (this.#held ??= new Fifo()).push({ need: this.gate, release });
   }
 
   /** Takes an outcome; answers the failure that ends the activation, if it is one. */
@@ -55,23 +56,37 @@ export class CommitLedger {
     if (this.#failure) return undefined;
     if (outcome.kind !== 'done') return this.#fail(failureOf(number, outcome));
     this.durable = number;
-    for (let next = this.#pending.peek(); next && next.number <= number; next = this.#pending.peek()) {
-      this.#pending.shift();
-      next.onDurable?.();
+    if (this.#pending) this.#publish(this.#pending, number);
+    if (this.#held) this.#releaseUpTo(this.#held, number);
+    return undefined;
+  }
+
+  #publish(pending: Fifo<Pending>, number: number): void {
+    for (let next = pending.peek(); next && next.number <= number; next = pending.peek()) {
+      pending.shift();
+      next.onDurable();
     }
-    for (let next = this.#held.peek(); next && next.need <= this.durable; next = this.#held.peek()) {
-      this.#held.shift();
+    if (pending.size === 0) this.#pending = undefined;
+  }
+
+  #releaseUpTo(held: Fifo<Held>, number: number): void {
+    for (let next = held.peek(); next && next.need <= number; next = held.peek()) {
+      held.shift();
       next.release(undefined);
     }
-    return undefined;
+    if (held.size === 0) this.#held = undefined;
   }
 
   #fail(failure: GrainError): GrainError {
     this.#failure = failure;
     const first = this.durable + 1;
     // Only what needs exactly the commit that failed can have an unknown outcome: nothing behind it is ever stored (S6).
-    const behind = failure.effect === 'unknown' ? new GrainError('ERR_GRAIN_MOVED', {}, { cause: failure }) : failure;
-    for (let held = this.#held.shift(); held; held = this.#held.shift()) {
+    const behind =
+      failure.effect === 'unknown' ? new GrainError('ERR_GRAIN_MOVED', {}, { cause: failure }) : failure;
+    const waiting = this.#held;
+    this.#held = undefined;
+    this.#pending = undefined;
+    for (let held = waiting?.shift(); held; held = waiting?.shift()) {
       held.release(held.need === first ? failure : behind);
     }
     return failure;
@@ -83,7 +98,9 @@ function failureOf(number: number, outcome: Exclude<CommitOutcome, { readonly ki
     case 'fenced':
       return new GrainError('ERR_STORE_FENCED', {});
     case 'gap':
-      return new GrainError('ERR_STORE_FENCED', { message: `commit ${number} does not follow ${outcome.stored}` });
+      return new GrainError('ERR_STORE_FENCED', {
+        message: `commit ${number} does not follow ${outcome.stored}`,
+      });
     case 'failed':
       return outcome.error;
   }

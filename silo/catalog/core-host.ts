@@ -119,7 +119,9 @@ export class CoreHost {
   releaseQuietly(claim: Claim): void {
     const released = this.storage.release(claim);
     if (released instanceof Promise) {
-      released.catch((err: unknown) => this.logger.warn({ grain: claim.address.grain, err }, 'claim.release_failed'));
+      released.catch((err: unknown) =>
+        this.logger.warn({ grain: claim.address.grain, err }, 'claim.release_failed'),
+      );
     }
   }
 
@@ -227,14 +229,20 @@ export class CoreHost {
 const SAFE_KEY = /^[\x21-\x7e]+$/;
 
 function propertyOf(input: unknown, name: string | undefined): unknown {
-  if (name === undefined || typeof input !== 'object' || input === null || !Object.hasOwn(input, name)) return undefined;
+  if (name === undefined || typeof input !== 'object' || input === null || !Object.hasOwn(input, name))
+    return undefined;
   return (input as Readonly<Record<string, unknown>>)[name];
 }
 
 function hostFlows(definition: CoreDefinition): ReadonlyMap<string, HostedFlow> {
   const flows = new Map<string, HostedFlow>();
   for (const [name, flow] of definition.flows) {
-    flows.set(name, { name, definition: flow, level: flow.level ?? definition.level, isReadonly: flow.readonly });
+    flows.set(name, {
+      name,
+      definition: flow,
+      level: flow.level ?? definition.level,
+      isReadonly: flow.readonly,
+    });
   }
   return flows;
 }

@@ -74,7 +74,9 @@ export class GrainTable extends WheelNode {
     const held = this.#heldBack.size > 0 ? this.#heldBack.get(`${tenant}/${key}`) : undefined;
     if (held && held.untilMs > clock.nowMs()) {
       const retryAfterMs = held.untilMs - clock.nowMs();
-      message.envelope.reject(new GrainError('ERR_ACTIVATION_FAILED', { failures: held.failures, retryAfterMs }));
+      message.envelope.reject(
+        new GrainError('ERR_ACTIVATION_FAILED', { failures: held.failures, retryAfterMs }),
+      );
       return;
     }
     if (!this.#hasRoom(message)) {
@@ -147,10 +149,9 @@ export class GrainTable extends WheelNode {
 
   /** Claims the grain for the activation, which then runs the message. Storage that answers at once is not awaited. */
   #claim(activation: Activation, message: Message): void {
-    const { tenant, key } = activation;
     let outcome: MaybePromise<ClaimOutcome>;
     try {
-      outcome = this.#host.claim({ tenant, core: this.#host.definition.name, key }, activation.seq);
+      outcome = this.#host.claim(activation, activation.seq);
     } catch (error) {
       this.#failed(activation, fromUnknown(error), message);
       return;
@@ -167,7 +168,11 @@ export class GrainTable extends WheelNode {
   /** `first` is the message that began this, where it does not wait in the mailbox. */
   #claimed(activation: Activation, outcome: ClaimOutcome, first: Message | undefined): void {
     if (outcome.kind !== 'claimed') {
-      this.#failed(activation, new GrainError('ERR_STORE_FENCED', { owner: outcome.owner.incarnation }), first);
+      this.#failed(
+        activation,
+        new GrainError('ERR_STORE_FENCED', { owner: outcome.owner.incarnation }),
+        first,
+      );
       return;
     }
     try {
@@ -190,11 +195,18 @@ export class GrainTable extends WheelNode {
     const retryAfterMs = backoffMs(failures, HOLD_BACK);
     this.#heldBack.set(name, { failures, untilMs: this.#host.clock.nowMs() + retryAfterMs });
     if (this.#heldBack.size > WAITING_MAX) this.#dropHeldBack();
-    this.#host.logger.warn({ grain: activation.name, failures, code: cause.code, err: cause }, 'activation.failed');
+    this.#host.logger.warn(
+      { grain: activation.name, failures, code: cause.code, err: cause },
+      'activation.failed',
+    );
     this.#remove(activation);
     const isKnown = cause.code !== 'ERR_INTERNAL' && cause.effect === 'none';
     const details = { ...cause.details, message: cause.message, failures, retryAfterMs };
-    const error = new GrainError(isKnown ? cause.code : 'ERR_ACTIVATION_FAILED', isKnown ? details : { failures, retryAfterMs }, { cause });
+    const error = new GrainError(
+      isKnown ? cause.code : 'ERR_ACTIVATION_FAILED',
+      isKnown ? details : { failures, retryAfterMs },
+      { cause },
+    );
     first?.envelope.reject(error);
     for (const { envelope } of activation.abandon()) envelope.reject(error);
     this.#letIn();

@@ -48,5 +48,11 @@ export function advanceMark(
     refusals = kept.filter(([seq]) => seq > sent.seq - REFUSAL_WINDOW);
   }
   if (refusal) refusals = [...refusals, [sent.seq, refusal.code, refusal.message.slice(0, 500)]];
-  return { source: sent.source, seq: sent.seq, attach: Math.max(sent.attach, stored?.attach ?? 0), refusals, wallMs };
+  return {
+    source: sent.source,
+    seq: sent.seq,
+    attach: Math.max(sent.attach, stored?.attach ?? 0),
+    refusals,
+    wallMs,
+  };
 }

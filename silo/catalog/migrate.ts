@@ -11,7 +11,11 @@ export function migrateValues(
   { schema, values }: Pick<StoredMemory, 'schema' | 'values'>,
 ): unknown[] {
   if (schema > definition.schema) {
-    throw new GrainError('ERR_SCHEMA_NEWER', { core: definition.name, stored: schema, loaded: definition.schema });
+    throw new GrainError('ERR_SCHEMA_NEWER', {
+      core: definition.name,
+      stored: schema,
+      loaded: definition.schema,
+    });
   }
   let current: Readonly<Record<string, unknown>> = values;
   for (let to = schema + 1; to <= definition.schema; to += 1) {

@@ -23,7 +23,9 @@ export class TimerNode extends WheelNode {
     this.#isInterval = 'everyMs' in schedule;
     this.#delayMs = 'everyMs' in schedule ? schedule.everyMs : schedule.inMs;
     if (!Number.isFinite(this.#delayMs) || this.#delayMs < (this.#isInterval ? TIMER_LEAST_MS : 0)) {
-      throw new GrainError('ERR_REMINDER_INVALID', { message: `timer ${name}: ${this.#delayMs} ms is out of range` });
+      throw new GrainError('ERR_REMINDER_INVALID', {
+        message: `timer ${name}: ${this.#delayMs} ms is out of range`,
+      });
     }
   }
 
@@ -40,7 +42,8 @@ export class TimerNode extends WheelNode {
   }
 
   settled(error: GrainError | undefined): void {
-    if (error) this.activation.logger.warn({ timer: this.name, code: error.code, err: error }, 'timer.failed');
+    if (error)
+      this.activation.logger.warn({ timer: this.name, code: error.code, err: error }, 'timer.failed');
     this.activation.timerSettled(this, this.#isInterval);
   }
 }

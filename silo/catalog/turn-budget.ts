@@ -24,7 +24,8 @@ export class TurnBudget {
     if (this.#isExhausted) return false;
     this.#count += 1;
     if (this.#count === 1) this.#begin();
-    if (this.#count % TURNS_PER_CHECK === 0 && this.#clock.nowMs() > this.#sliceEndMs) this.#isExhausted = true;
+    if (this.#count % TURNS_PER_CHECK === 0 && this.#clock.nowMs() > this.#sliceEndMs)
+      this.#isExhausted = true;
     return true;
   }
 

@@ -78,7 +78,9 @@ export class TurnContext implements FlowContext<object> {
     return {
       set(name: string, schedule: ReminderSchedule): void {
         if (!turn.activation.host.flows.has(schedule.flow)) {
-          turn.raise('ERR_REMINDER_INVALID', { message: `reminder ${name}: there is no flow ${schedule.flow}` });
+          turn.raise('ERR_REMINDER_INVALID', {
+            message: `reminder ${name}: there is no flow ${schedule.flow}`,
+          });
         }
         turn.setReminder(name, resolveReminder(name, schedule, turn.activation.host.clock.wallMs()));
       },

@@ -5,7 +5,9 @@ import type { DeactivationReason } from './activation-state.ts';
 import type { Turn } from './turn.ts';
 
 /** Upper bounds of the turn duration buckets, in milliseconds; the last bucket has none. */
-export const TURN_BOUNDS_MS: readonly number[] = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 5_000, 30_000];
+export const TURN_BOUNDS_MS: readonly number[] = [
+  0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 5_000, 30_000,
+];
 
 /** One turn in so many is looked at for its key. */
 const SAMPLE_EVERY = 16;

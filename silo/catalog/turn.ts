@@ -62,7 +62,13 @@ export class Turn extends WheelNode implements MemoryDraft, CollectionAccess {
   #abortReason: GrainError | undefined = undefined;
   #collections: Map<string, TurnMap | TurnList> | undefined = undefined;
 
-  constructor(activation: Activation, envelope: Envelope, flow: HostedFlow, startMs: number, attempt: number) {
+  constructor(
+    activation: Activation,
+    envelope: Envelope,
+    flow: HostedFlow,
+    startMs: number,
+    attempt: number,
+  ) {
     super();
     this.activation = activation;
     this.envelope = envelope;
@@ -78,7 +84,13 @@ export class Turn extends WheelNode implements MemoryDraft, CollectionAccess {
 
   get hasChanges(): boolean {
     const { draft, reminders, collections, emitted, isForgetting } = this;
-    return draft !== undefined || collections.length > 0 || emitted.length > 0 || reminders !== undefined || isForgetting;
+    return (
+      draft !== undefined ||
+      collections.length > 0 ||
+      emitted.length > 0 ||
+      reminders !== undefined ||
+      isForgetting
+    );
   }
 
   /** Validates the input and calls the flow. The result may be a promise. @throws whatever the flow throws */
@@ -87,13 +99,20 @@ export class Turn extends WheelNode implements MemoryDraft, CollectionAccess {
     const input = this.activation.host.isOverlapping ? copyValue(this.envelope.input) : this.envelope.input;
     if (!definition.input) return definition.run(new TurnContext(this) as never, input as never);
     const checked = definition.input['~standard'].validate(input);
-    return checked instanceof Promise ? checked.then((result) => this.#runChecked(result)) : this.#runChecked(checked);
+    return checked instanceof Promise
+      ? checked.then((result) => this.#runChecked(result))
+      : this.#runChecked(checked);
   }
 
   #runChecked(
-    result: { readonly value: unknown; readonly issues?: undefined } | { readonly issues: readonly SchemaIssue[] },
+    result:
+      { readonly value: unknown; readonly issues?: undefined } | { readonly issues: readonly SchemaIssue[] },
   ): unknown {
-    if (result.issues) this.raise('ERR_INPUT_INVALID', { flow: this.flow.name, issues: result.issues.slice(0, 20).map(describeIssue) });
+    if (result.issues)
+      this.raise('ERR_INPUT_INVALID', {
+        flow: this.flow.name,
+        issues: result.issues.slice(0, 20).map(describeIssue),
+      });
     return this.flow.definition.run(new TurnContext(this) as never, result.value as never);
   }
 
@@ -107,17 +126,23 @@ export class Turn extends WheelNode implements MemoryDraft, CollectionAccess {
   }
 
   #checkedOutput(
-    result: { readonly value: unknown; readonly issues?: undefined } | { readonly issues: readonly SchemaIssue[] },
+    result:
+      { readonly value: unknown; readonly issues?: undefined } | { readonly issues: readonly SchemaIssue[] },
   ): unknown {
     if (!result.issues) return this.#copyOutput(result.value);
-    return this.raise('ERR_OUTPUT_INVALID', { flow: this.flow.name, issues: result.issues.slice(0, 20).map(describeIssue) });
+    return this.raise('ERR_OUTPUT_INVALID', {
+      flow: this.flow.name,
+      issues: result.issues.slice(0, 20).map(describeIssue),
+    });
   }
 
   #copyOutput(output: unknown): unknown {
     try {
       return copyValue(output);
     } catch (cause) {
-      return this.raise('ERR_OUTPUT_INVALID', { message: `result of ${this.flow.name}: ${messageOf(cause)}` });
+      return this.raise('ERR_OUTPUT_INVALID', {
+        message: `result of ${this.flow.name}: ${messageOf(cause)}`,
+      });
     }
   }
 
@@ -131,7 +156,11 @@ export class Turn extends WheelNode implements MemoryDraft, CollectionAccess {
   failureOf(thrown: unknown): GrainError {
     if (thrown !== undefined && thrown === this.#raised) return this.#raised;
     const code = thrown instanceof GrainError ? { cause: thrown.code } : {};
-    return new GrainError('ERR_FLOW_FAILED', { message: messageOf(thrown), flow: this.flow.name, ...code }, { cause: thrown });
+    return new GrainError(
+      'ERR_FLOW_FAILED',
+      { message: messageOf(thrown), flow: this.flow.name, ...code },
+      { cause: thrown },
+    );
   }
 
   /** Ends the turn: from here on its ctx does nothing more (T2). */
@@ -178,7 +207,8 @@ export class Turn extends WheelNode implements MemoryDraft, CollectionAccess {
 
   writeValue(position: number, value: unknown): void {
     this.checkWritable();
-    const frozen = typeof value === 'number' && value - value === 0 ? value : this.#checked(() => memoryValue(value));
+    const frozen =
+      typeof value === 'number' && value - value === 0 ? value : this.#checked(() => memoryValue(value));
     this.draft ??= this.base.slice();
     this.draft[position] = frozen;
     if (this.changed === NO_CHANGES) this.changed = [position];
@@ -202,7 +232,10 @@ export class Turn extends WheelNode implements MemoryDraft, CollectionAccess {
     return this.#collection(name, TurnList);
   }
 
-  #collection<T extends TurnMap | TurnList>(name: string, kind: new (access: CollectionAccess, field: string) => T): T {
+  #collection<T extends TurnMap | TurnList>(
+    name: string,
+    kind: new (access: CollectionAccess, field: string) => T,
+  ): T {
     this.checkRunning();
     this.#collections ??= new Map();
     let collection = this.#collections.get(name);
@@ -280,12 +313,20 @@ export class Turn extends WheelNode implements MemoryDraft, CollectionAccess {
   get chain(): CallChain {
     const { envelope, activation } = this;
     const parent = envelope.chain;
-    return { grain: activation.name, activation: activation.id, core: envelope.core, parent, depth: (parent?.depth ?? 0) + 1 };
+    return {
+      grain: activation.name,
+      activation: activation.id,
+      core: envelope.core,
+      parent,
+      depth: (parent?.depth ?? 0) + 1,
+    };
   }
 }
 
 function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : `the flow threw ${typeof thrown === 'string' ? thrown : typeof thrown}`;
+  return thrown instanceof Error
+    ? thrown.message
+    : `the flow threw ${typeof thrown === 'string' ? thrown : typeof thrown}`;
 }
 
 function describeIssue({ message, path }: SchemaIssue): { readonly path: string; readonly message: string } {

@@ -1,7 +1,14 @@
 // Callers: how code gets a call to a grain, from outside of grains and from inside a turn.
 //   A nested call leaves only when what its turn has seen is durable (hazards.md 4), carries the chain of waiting
 //   activations, ends no later than its caller, and derives its command id from its caller's (hazards.md 10).
-import { type CallOptions, type Clock, copyValue, estimateBytes, fromUnknown, GrainError } from '../../lib/index.ts';
+import {
+  type CallOptions,
+  type Clock,
+  copyValue,
+  estimateBytes,
+  fromUnknown,
+  GrainError,
+} from '../../lib/index.ts';
 import type { Turn } from '../catalog/turn.ts';
 import { type Envelope, PromiseEnvelope } from './envelope.ts';
 import type { RefCaller } from './grain-refs.ts';
@@ -74,10 +81,14 @@ export class TurnCaller implements RefCaller {
     const problem = fill(envelope, core, key, flow, input);
     if (problem) return refuse(envelope, problem);
     if (envelope.chain.depth > CHAIN_DEPTH_MAX) {
-      return refuse(envelope, new GrainError('ERR_CALL_CYCLE', { message: `more than ${CHAIN_DEPTH_MAX} nested calls` }));
+      return refuse(
+        envelope,
+        new GrainError('ERR_CALL_CYCLE', { message: `more than ${CHAIN_DEPTH_MAX} nested calls` }),
+      );
     }
     const nowMs = this.#sender.clock.nowMs();
-    envelope.deadlineMs = nowMs + Math.min(turn.activation.remainingMs(turn), options?.deadlineMs ?? Infinity);
+    envelope.deadlineMs =
+      nowMs + Math.min(turn.activation.remainingMs(turn), options?.deadlineMs ?? Infinity);
     if (options?.signal && !listen(envelope, options.signal)) return envelope.promise;
     turn.activation.whenOpen((failure) => {
       if (failure) envelope.reject(failure);

@@ -91,12 +91,14 @@ export abstract class Envelope extends WheelNode {
   resolve(output: unknown): void {
     if (this.#state === 'settled') return;
     this.#state = 'settled';
+    this.wheel?.cancel(this);
     this.onResult(output);
   }
 
   reject(error: GrainError): void {
     if (this.#state === 'settled') return;
     this.#state = 'settled';
+    this.wheel?.cancel(this);
     this.onError(error);
   }
 

@@ -3,7 +3,13 @@ import type { CallOptions } from '../../lib/index.ts';
 
 /** Who calls: a running turn, or code outside of grains. */
 export interface RefCaller {
-  invoke(core: string, key: string | undefined, flow: string, input: unknown, options: CallOptions | undefined): Promise<unknown>;
+  invoke(
+    core: string,
+    key: string | undefined,
+    flow: string,
+    input: unknown,
+    options: CallOptions | undefined,
+  ): Promise<unknown>;
 }
 
 const CALLER = Symbol('caller');
