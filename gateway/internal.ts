@@ -1,0 +1,18 @@
+// For tests and benches: parts of the gateway that nobody outside needs.
+export { RateLimiter } from './http/admission.ts';
+export { parseHotPath } from './http/hot-path.ts';
+export { isLoopback, resolveHttpOptions } from './http/http-options.ts';
+export { ROUTES } from './http/routes.ts';
+export { TokenAuth, type TokenOptions } from './auth/token-auth.ts';
+export { openSession, type SessionClaims, signSession } from './auth/session-token.ts';
+export {
+  CLOSE,
+  HELLO_BYTES_MAX,
+  HELLO_MS,
+  STREAM_PATH,
+  SUBPROTOCOL_JSON,
+  SUBPROTOCOL_MSGPACK,
+} from './protocol.ts';
+export { jsonCodec, msgpackCodec } from './ws/frame-codec.ts';
+export { SessionMemory, SessionRegistry } from './ws/session-registry.ts';
+export { StreamServer, type StreamServerOptions } from './ws/stream-server.ts';
