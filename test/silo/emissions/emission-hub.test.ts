@@ -175,6 +175,24 @@ describe('Emission hub', () => {
     assert.deepEqual(all.sink.lines, ['0>1', '1>2']);
   });
 
+  it('a history that began with a forget has a cursor of its own, which leads back to it', async () => {
+    const { source, sink, steps, subscribe, hub } = setUp();
+    source.restart(7.5);
+    source.emit('a', 'a');
+    subscribe({ from: '0.0' });
+    await steps.runAll();
+    assert.deepEqual(
+      sink.pushes.map(({ cursor }) => cursor),
+      ['7.5.1', '7.5.2'],
+    );
+    const again = new Log();
+    hub.subscribe(GRAIN, { from: '7.5.1', credit: 1 }, again, source);
+    const older = new Log();
+    hub.subscribe(GRAIN, { from: '7.5', credit: 1 }, older, source);
+    await steps.runAll();
+    assert.deepEqual([again.lines, older.lines], [['1>2'], ['gap 7.5 7.5.0', '0>1']]);
+  });
+
   it('0.0 on a grain that never emitted, then its first: no gap', async () => {
     const { source, sink, steps, emit, subscribe } = setUp();
     source.epoch = 0;
@@ -202,6 +220,14 @@ describe('Emission hub', () => {
     subscribe({ from: '5.40' });
     await steps.runAll();
     assert.deepEqual(sink.lines, ['gap 5.40 7.0', '0>1', '1>2']);
+  });
+
+  it('a cursor of another epoch with a number that the new history has too: still all that is kept', async () => {
+    const { source, sink, steps, subscribe } = setUp();
+    source.emit('a', 'a');
+    subscribe({ from: '5.1' });
+    await steps.runAll();
+    assert.deepEqual(sink.lines, ['gap 5.1 7.0', '0>1', '1>2']);
   });
 
   it('a cursor ahead of the history is a gap back to its end', async () => {
