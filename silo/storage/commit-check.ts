@@ -11,6 +11,10 @@ export const RECORD_NAME_BYTES_MAX = 1_900;
 
 /** Why the commit cannot be stored; undefined when it can. Cheap for commits that only change values. */
 export function commitProblem(commit: GrainCommit): GrainError | undefined {
+  if (!knownNames.has(commit.fieldNames)) {
+    const problem = fieldNamesProblem(commit.fieldNames);
+    if (problem) return problem;
+  }
   for (const change of commit.collections) {
     const problem = changeProblem(change);
     if (problem) return problem;
@@ -25,6 +29,18 @@ export function commitProblem(commit: GrainCommit): GrainError | undefined {
   return undefined;
 }
 
+/** Every commit of a Core brings the same list. */
+const knownNames = new WeakSet<readonly string[]>();
+
+function fieldNamesProblem(fieldNames: readonly string[]): GrainError | undefined {
+  for (const name of fieldNames) {
+    const problem = fieldProblem(name);
+    if (problem) return problem;
+  }
+  knownNames.add(fieldNames);
+  return undefined;
+}
+
 function changeProblem(change: CollectionChange): GrainError | undefined {
   const problem = fieldProblem(change.field);
   if (problem || change.op === 'push' || change.op === 'trim' || change.op === 'clear') return problem;
@@ -33,12 +49,18 @@ function changeProblem(change: CollectionChange): GrainError | undefined {
 
 /** Field names end at a NUL in stored keys. */
 export function fieldProblem(field: string): GrainError | undefined {
+  if (field === '') return invalid('name of a field', 'is empty');
   if (field.includes('\u0000')) return invalid('name of a field', 'holds a NUL');
   return textProblem('name of a field', field, FIELD_BYTES_MAX);
 }
 
 export function entryKeyProblem(key: string): GrainError | undefined {
   return textProblem('key of a map entry', key, ENTRY_KEY_BYTES_MAX);
+}
+
+export function recordNameProblem(name: string): GrainError | undefined {
+  if (name === '') return invalid('name of a record', 'is empty');
+  return textProblem('name of a record', name, RECORD_NAME_BYTES_MAX);
 }
 
 /** Ill-formed text would meet other text in UTF-8: every lone surrogate becomes the same three bytes. */

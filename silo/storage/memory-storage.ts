@@ -10,7 +10,6 @@
 import {
   assert,
   type Clock,
-  type ErrorCode,
   formatGrainId,
   GrainError,
   type GrainId,
@@ -396,13 +395,17 @@ export class MemoryStorage implements GrainStorage {
   crash(next: {
     readonly directory: MemoryStorageOptions['directory'];
     readonly flushed?: number;
+    /** The next process's own, where it has one. */
+    readonly clock?: Clock;
+    readonly durability?: MemoryStorageOptions['durability'] & object;
   }): MemoryStorage {
     this.#state = 'crashed';
     const accepted = this.#flush ? this.#queue.filter(({ verdict }) => isAccepted(verdict)) : [];
     for (const { claim, commit, verdict } of accepted.slice(0, next.flushed ?? 0)) {
       if (isAccepted(verdict)) this.#store(claim, commit, verdict);
     }
-    return new MemoryStorage({ ...this.#options, directory: next.directory }, this.#durable);
+    const { flushed: _flushed, ...options } = next;
+    return new MemoryStorage({ ...this.#options, ...options }, this.#durable);
   }
 }
 

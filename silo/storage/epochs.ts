@@ -1,0 +1,47 @@
+// Epochs that never come twice, in this process or a later one, without a write for each (directory D2).
+//   N1. A number is given out only when a ceiling above it is durable.
+//   N2. A process begins at the ceiling that the one before it left: what that one did not use is skipped.
+import { GrainError } from '../../lib/index.ts';
+
+export const EPOCH_BLOCK = 1_000_000;
+
+export class Epochs {
+  #next: number;
+  #ceiling: number;
+  #isReserving = false;
+  readonly #reserve: (ceiling: number) => Promise<void>;
+
+  /** @param first the old ceiling; `ceiling`, the new one, is durable. `reserve` makes a higher one durable. */
+  constructor(first: number, ceiling: number, reserve: (ceiling: number) => Promise<void>) {
+    this.#next = first;
+    this.#ceiling = ceiling;
+    this.#reserve = reserve;
+  }
+
+  /** The last number given out; the floor before the first. */
+  get last(): number {
+    return this.#next;
+  }
+
+  /** @throws ERR_STORE_FAILED when the store could not reserve numbers for long */
+  readonly next = (): number => {
+    if (this.#next >= this.#ceiling)
+      throw new GrainError('ERR_STORE_FAILED', { message: 'no epoch is reserved' });
+    this.#next += 1;
+    if (this.#ceiling - this.#next < EPOCH_BLOCK / 2 && !this.#isReserving) void this.#raise();
+    return this.#next;
+  };
+
+  async #raise(): Promise<void> {
+    this.#isReserving = true;
+    const ceiling = this.#ceiling + EPOCH_BLOCK;
+    try {
+      await this.#reserve(ceiling);
+      this.#ceiling = ceiling;
+    } catch {
+      // The disk is full, perhaps. The next claim tries again; half a block is left until it matters.
+    } finally {
+      this.#isReserving = false;
+    }
+  }
+}

@@ -1,0 +1,25 @@
+import { spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
+
+/** Reads every row of every table; LMDB ends the process when a page lies beyond the end of the file. */
+const PROBE = `
+const { open } = require(process.argv[1]);
+const root = open({ path: process.argv[2], readOnly: true, noSubdir: false, encoding: 'binary', keyEncoding: 'binary', maxDbs: 16 });
+for (const name of JSON.parse(process.argv[3])) {
+  const table = root.openDB(name, { encoding: 'binary', keyEncoding: 'binary' });
+  if (table) for (const { value } of table.getRange({ start: Buffer.from([0]) })) value.length;
+}
+`;
+
+/** Whether a process that reads the whole store survives it. Slow: only for files that look cut off. */
+export async function canBeRead(folder: string, tables: readonly string[]): Promise<boolean> {
+  const lmdb = createRequire(import.meta.url).resolve('lmdb');
+  const child = spawn(process.execPath, ['-e', PROBE, '--', lmdb, folder, JSON.stringify(tables)], {
+    stdio: 'ignore',
+    env: {},
+  });
+  return await new Promise<boolean>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code === 0));
+  });
+}
