@@ -301,6 +301,11 @@ export const ERRORS = {
     ...temporary,
     help: 'The store lost data that it had acknowledged. Decide on_data_loss: refuse or start_empty.',
   },
+  ERR_STORE_NEWER: {
+    http: 503,
+    ...temporary,
+    help: 'A newer version of Granary wrote this data folder. Run that version, or choose another folder with --data.',
+  },
   ERR_TURN_CONFLICT: {
     http: 409,
     ...temporary,
