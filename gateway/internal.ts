@@ -16,3 +16,5 @@ export {
 export { jsonCodec, msgpackCodec } from './ws/frame-codec.ts';
 export { SessionMemory, SessionRegistry } from './ws/session-registry.ts';
 export { StreamServer, type StreamServerOptions } from './ws/stream-server.ts';
+export { Lane, type LaneOwner, StreamEvent } from './ws/lane.ts';
+export { resolveLimits as resolveStreamLimits } from './ws/stream-options.ts';

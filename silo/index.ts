@@ -22,3 +22,4 @@ export {
 } from './messaging/envelope.ts';
 export { Silo, type SiloParts } from './silo.ts';
 export { resolveSiloOptions, type SiloOptions } from './silo-options.ts';
+export { MemoryStorage } from './storage/memory-storage.ts';

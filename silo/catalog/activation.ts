@@ -72,6 +72,7 @@ export class Activation implements GrainId {
   #isPumping = false;
   /** Erased: it takes no more turns, and leaves when those that run have ended. */
   #isLeaving = false;
+  #isReleasing = false;
   /** For an activation that serves one call and is in no table: told when it is gone. */
   readonly #onGone: (() => void) | undefined;
 
@@ -854,24 +855,29 @@ export class Activation implements GrainId {
     this.#retire(reason);
   }
 
+  /** Gives the grain up. Until that is done the activation stays in the table, and what arrives waits in its mailbox. */
   #release(): void {
-    if (this.#state !== 'deactivating') return;
+    if (this.#state !== 'deactivating' || this.#isReleasing) return;
+    this.#isReleasing = true;
+    const released = this.host.releaseClaim(this.claim);
+    if (released instanceof Promise) {
+      released.then(
+        () => this.#gone(),
+        (err: unknown) => {
+          // The entry stays ours until the next claim takes it over: same incarnation, so that always may.
+          this.host.logger.warn({ grain: this.name, err }, 'claim.release_failed');
+          this.#gone();
+        },
+      );
+    } else this.#gone();
+  }
+
+  #gone(): void {
     this.#enter('tombstone');
     this.#resize(0);
-    const { claim } = this;
-    const released = this.host.releaseClaim(claim);
-    const goOn = (): void => {
-      if (this.#onGone) this.#onGone();
-      else this.host.table.removed(this);
-      for (const message of this.#takeWaiting()) this.host.admit(message, this.tenant, this.key);
-    };
-    if (released instanceof Promise) {
-      released.then(goOn, (err: unknown) => {
-        // The entry stays ours until the next claim takes it over: same incarnation, so that always may.
-        this.host.logger.warn({ grain: this.name, err }, 'claim.release_failed');
-        goOn();
-      });
-    } else goOn();
+    if (this.#onGone) this.#onGone();
+    else this.host.table.removed(this);
+    for (const message of this.#takeWaiting()) this.host.admit(message, this.tenant, this.key);
   }
 }
 
