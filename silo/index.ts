@@ -22,4 +22,5 @@ export {
 } from './messaging/envelope.ts';
 export { Silo, type SiloParts } from './silo.ts';
 export { resolveSiloOptions, type SiloOptions } from './silo-options.ts';
+export { type LmdbStorageOptions, openLmdbStorage } from './storage/lmdb-storage.ts';
 export { MemoryStorage } from './storage/memory-storage.ts';

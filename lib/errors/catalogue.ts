@@ -102,6 +102,11 @@ export const ERRORS = {
     lasting: false,
     help: 'The connection was lost after this was sent and before its outcome came. Look before you try again, or bring a command id.',
   },
+  ERR_CORE_FILE: {
+    http: 500,
+    ...lasting,
+    help: 'A file of Cores could not be loaded; the message has the place and the problem.',
+  },
   ERR_CORE_INVALID: {
     http: 500,
     ...lasting,
@@ -111,6 +116,11 @@ export const ERRORS = {
     http: 404,
     ...lasting,
     help: 'No Core of that name is loaded; GET /v1/cores lists them.',
+  },
+  ERR_CORES_MISSING: {
+    http: 500,
+    ...lasting,
+    help: 'No file of Cores was named, or none of them exports one. Name a file: `granary dev counter.ts`.',
   },
   ERR_CURSOR_INVALID: { http: 400, ...lasting, help: 'The cursor is not one that this service gave out.' },
   ERR_EVENT_GAP: {
@@ -122,6 +132,11 @@ export const ERRORS = {
     http: 404,
     ...lasting,
     help: 'The Core has no such event; its `events` map names them.',
+  },
+  ERR_FILE_UNREADABLE: {
+    http: 500,
+    ...lasting,
+    help: 'A file or folder that was named cannot be read; the message says which and why.',
   },
   ERR_FLOW_FAILED: {
     http: 500,

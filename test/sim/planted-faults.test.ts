@@ -9,16 +9,16 @@ type CommitCall = GrainStorage['commit'];
 
 /** The storage with `commit` replaced by what `breakIt` makes of it. */
 function withCommit(breakIt: (commit: CommitCall) => CommitCall): (storage: GrainStorage) => GrainStorage {
-  return (storage) =>
-    new Proxy(storage, {
+  return (storage) => {
+    const broken = breakIt(storage.commit.bind(storage));
+    return new Proxy(storage, {
       get(target, name) {
+        if (name === 'commit') return broken;
         const member: unknown = Reflect.get(target, name, target);
-        if (name === 'commit') return breakIt(target.commit.bind(target));
-        return typeof member === 'function'
-          ? (member as (...args: unknown[]) => unknown).bind(target)
-          : member;
+        return typeof member === 'function' ? (member as (...args: unknown[]) => unknown).bind(target) : member;
       },
     });
+  };
 }
 
 function changing(change: (commit: GrainCommit) => GrainCommit): (storage: GrainStorage) => GrainStorage {
