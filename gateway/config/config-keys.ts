@@ -1,0 +1,15 @@
+import type { TokenOptions } from '../auth/token-auth.ts';
+import type { HostOptions } from '../host.ts';
+
+/** What `granary.config.{ts,js,json}` may say. Flags and `GRANARY_*` variables win over it. */
+export interface GranaryConfig extends Omit<HostOptions, 'cores' | 'log' | 'tokens'> {
+  /** Files, folders or patterns of Cores, from the folder of the configuration file. */
+  readonly cores?: readonly string[];
+  readonly tokens?: readonly TokenOptions[];
+  /** Where the commands that ask a running host find it. @default 'http://127.0.0.1:7400' */
+  readonly url?: string;
+  /** The bearer token with which they ask. */
+  readonly token?: string;
+  /** What `granary dev` logs: `debug`, `info`, `warn`, `error` or `silent`. @default 'info' */
+  readonly logLevel?: string;
+}
