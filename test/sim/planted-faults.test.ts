@@ -15,7 +15,9 @@ function withCommit(breakIt: (commit: CommitCall) => CommitCall): (storage: Grai
       get(target, name) {
         if (name === 'commit') return broken;
         const member: unknown = Reflect.get(target, name, target);
-        return typeof member === 'function' ? (member as (...args: unknown[]) => unknown).bind(target) : member;
+        return typeof member === 'function'
+          ? (member as (...args: unknown[]) => unknown).bind(target)
+          : member;
       },
     });
   };
