@@ -8,4 +8,15 @@ export { findLogEnd } from './bus/log-end.ts';
 export type { BusGap, DeadLetter } from './bus/event-bus.ts';
 export { LogBus, type LogBusParts } from './bus/log-bus.ts';
 export { Envelope, PromiseEnvelope } from './messaging/envelope.ts';
+export {
+  LmdbStorage,
+  type LmdbStorageOptions,
+  openLmdbStorage,
+  type StoreEnvironment,
+} from './storage/lmdb-storage.ts';
 export { MemoryStorage } from './storage/memory-storage.ts';
+export {
+  type ReminderReport,
+  ReminderService,
+  type ReminderServiceOptions,
+} from './reminders/reminder-service.ts';

@@ -185,11 +185,15 @@ export class MemoryGrain {
     if (tooMany > 0) this.emissions.splice(0, tooMany);
   }
 
-  /** What a claim loads. Outdated marks and commands go at this occasion. */
-  load(nowWallMs: number): StoredMemory {
+  /** Marks and commands that are kept only for a time. */
+  dropOutdated(nowWallMs: number): void {
     for (const [source, mark] of this.marks) if (!isMarkKept(mark, nowWallMs)) this.marks.delete(source);
     for (const [id, command] of this.commands)
       if (!isCommandKept(command, nowWallMs)) this.commands.delete(id);
+  }
+
+  /** What a claim loads. */
+  load(): StoredMemory {
     const values: Record<string, unknown> = {};
     this.fieldNames.forEach((name, at) => (values[name] = this.values[at]));
     return {

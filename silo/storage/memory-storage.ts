@@ -140,8 +140,11 @@ export class MemoryStorage implements GrainStorage {
   #load(address: GrainAddress, name: string): ClaimOutcome {
     let claim = this.#claims.get(address);
     if (!claim) this.#claims.set(address, (claim = new MemoryClaim(address, name)));
-    const memory = this.#live.grains.get(name)?.load(this.#clock.wallMs()) ?? EMPTY_MEMORY;
-    return { kind: 'claimed', claim, memory };
+    const grain = this.#live.grains.get(name);
+    if (!grain) return { kind: 'claimed', claim, memory: EMPTY_MEMORY };
+    const nowWallMs = this.#clock.wallMs();
+    for (const { grains } of [this.#live, this.#durable]) grains.get(name)?.dropOutdated(nowWallMs);
+    return { kind: 'claimed', claim, memory: grain.load() };
   }
 
   release(claim: Claim): void {

@@ -1,0 +1,489 @@
+// Contract of GrainStorage, part 1: claims, the fence, numbers, outcomes, failures and power loss (S1 to S6).
+import assert from 'node:assert/strict';
+import { systemClock } from '../../lib/internal.ts';
+import type { CommitOutcome } from '../../silo/internal.ts';
+import {
+  add,
+  changing,
+  claimed,
+  claimer,
+  commitOf,
+  done,
+  GRAIN,
+  hand,
+  kindOf,
+  push,
+  set,
+  type StorageFactory,
+  storageTest,
+} from './storage-harness.ts';
+
+export function claimContract(open: StorageFactory): void {
+  storageTest('Claim: a grain that nobody committed, claims and has no memory', open, async (under) => {
+    const { claim, memory } = await claimed(under);
+    assert.deepEqual(claim.address.grain, GRAIN);
+    assert.deepEqual(memory, {
+      schema: 0,
+      values: {},
+      marks: undefined,
+      commands: undefined,
+      reminders: undefined,
+      emitted: 0,
+      emissionEpoch: 0,
+    });
+    assert.equal(await under.storage.isOwner(claim), true);
+  });
+
+  storageTest(
+    'Claim: asked again by the owner, answers the same address and goes on counting',
+    open,
+    async (under) => {
+      const who = claimer();
+      const first = await claimed(under, GRAIN, who);
+      const second = await claimed(under, GRAIN, who);
+      assert.deepEqual(second.claim.address, first.claim.address);
+      await done(under, first.claim, changing(1, push('log', 'a')));
+      assert.equal((await hand(under.storage, second.claim, changing(1, push('log', 'a')))).kind, 'done');
+      await done(under, second.claim, changing(2, push('log', 'b')));
+      assert.equal((await hand(under.storage, first.claim, changing(2, push('log', 'b')))).kind, 'done');
+      const third = await claimed(under, GRAIN, who);
+      await done(under, third.claim, changing(3, push('log', 'c')));
+      assert.deepEqual(await under.storage.readItems(first.claim, 'log', 0, 9), ['a', 'b', 'c']);
+    },
+  );
+
+  storageTest('Claim: a living owner of another incarnation, answers taken', open, async (under) => {
+    const { claim } = await claimed(under, GRAIN, claimer('A'));
+    const outcome = await under.storage.claim(GRAIN, claimer('B', 1, ['A', 'B']));
+    assert.deepEqual(outcome, { kind: 'taken', owner: claim.address });
+    await done(under, claim, commitOf(1));
+  });
+
+  storageTest('Claim: an owner that claimed under a later view, answers view_old', open, async (under) => {
+    const { claim } = await claimed(under, GRAIN, claimer('A', 58));
+    const outcome = await under.storage.claim(GRAIN, claimer('B', 57, ['B']));
+    assert.deepEqual(outcome, { kind: 'view_old', owner: claim.address });
+    await done(under, claim, commitOf(1));
+  });
+
+  storageTest(
+    'Claim: released, then claimed anew, has a greater epoch and counts from 1',
+    open,
+    async (under) => {
+      const first = await claimed(under);
+      await done(under, first.claim, commitOf(1));
+      await done(under, first.claim, commitOf(2));
+      await under.storage.release(first.claim);
+      const second = await claimed(under);
+      assert(second.claim.address.epoch > first.claim.address.epoch);
+      assert.deepEqual(second.memory.values, { count: 2, note: null });
+      await done(under, second.claim, commitOf(1));
+    },
+  );
+
+  storageTest(
+    'Claim: epochs after an orderly end, and after a crash, are greater than all before',
+    open,
+    async (under) => {
+      const first = await claimed(under);
+      await under.storage.release(first.claim);
+      const reopened = await under.reopen();
+      const second = await claimed(reopened, GRAIN, claimer('B'));
+      assert(second.claim.address.epoch > first.claim.address.epoch);
+      const crashed = await reopened.crash();
+      const third = await claimed(crashed, GRAIN, claimer('C'));
+      assert(third.claim.address.epoch > second.claim.address.epoch);
+    },
+  );
+
+  storageTest(
+    'Claim: the last owner has commits in flight, waits for them and sees them',
+    open,
+    async (under) => {
+      const { claim } = await claimed(under);
+      under.hold();
+      const outcome = hand(under.storage, claim, commitOf(1));
+      await under.storage.release(claim);
+      const next = claimed(under);
+      const state = await Promise.race([next.then(() => 'claimed'), laterTurns().then(() => 'waiting')]);
+      assert.equal(state, 'waiting', 'memory that may still be lost is not handed out');
+      under.letGo();
+      assert.equal((await outcome).kind, 'done');
+      assert.deepEqual((await next).memory.values, { count: 1, note: null });
+    },
+  );
+
+  storageTest(
+    'Claim: the commits in flight of the last owner fail, sees what was there before',
+    open,
+    async (under) => {
+      const first = await claimed(under);
+      await done(under, first.claim, commitOf(1));
+      under.hold();
+      const outcome = hand(under.storage, first.claim, commitOf(2));
+      const next = claimed(under); // its own incarnation: takes over
+      under.failNext('none');
+      under.letGo();
+      assert.equal(kindOf(await outcome), 'failed ERR_STORE_FULL none');
+      const { claim, memory } = await next;
+      assert.deepEqual(memory.values, { count: 1, note: null });
+      await done(under, claim, commitOf(1, { values: [10, null] }));
+    },
+  );
+}
+
+export function fenceContract(open: StorageFactory): void {
+  storageTest('Commit: after the release, is fenced and leaves nothing', open, async (under) => {
+    const { claim } = await claimed(under);
+    await done(under, claim, commitOf(1));
+    await under.storage.release(claim);
+    assert.equal((await hand(under.storage, claim, commitOf(2))).kind, 'fenced');
+    assert.equal(await under.storage.isOwner(claim), false);
+    assert.deepEqual((await claimed(under)).memory.values, { count: 1, note: null });
+  });
+
+  storageTest(
+    'Commit: of an owner that was taken over, is fenced; also one that was stored before',
+    open,
+    async (under) => {
+      const old = await claimed(under, GRAIN, claimer('A'));
+      await done(under, old.claim, commitOf(1));
+      const heir = await claimed(under, GRAIN, claimer('B', 2, ['B']));
+      assert.equal((await hand(under.storage, old.claim, commitOf(1))).kind, 'fenced');
+      assert.equal((await hand(under.storage, old.claim, commitOf(2))).kind, 'fenced');
+      await done(under, heir.claim, commitOf(1, { values: [50, null] }));
+      assert.deepEqual((await claimed(await under.crash(), GRAIN, claimer('C'))).memory.values, {
+        count: 50,
+        note: null,
+      });
+    },
+  );
+
+  storageTest(
+    'Commit: late, after another owned the grain and a third owns it now, is fenced',
+    open,
+    async (under) => {
+      const a = await claimed(under, GRAIN, claimer('A'));
+      const b = await claimed(under, GRAIN, claimer('B', 2, ['B', 'C']));
+      await under.storage.release(b.claim);
+      const c = await claimed(under, GRAIN, claimer('C', 2, ['B', 'C']));
+      assert.equal((await hand(under.storage, a.claim, commitOf(1, { values: [1, 'A'] }))).kind, 'fenced');
+      await done(under, c.claim, commitOf(1, { values: [1, 'C'] }));
+      assert.equal((await hand(under.storage, a.claim, commitOf(2, { values: [2, 'A'] }))).kind, 'fenced');
+      await under.storage.release(c.claim);
+      assert.deepEqual((await claimed(under, GRAIN, claimer('C'))).memory.values, { count: 1, note: 'C' });
+    },
+  );
+
+  storageTest(
+    'Release: by an owner that was taken over, leaves the new owner in place',
+    open,
+    async (under) => {
+      const old = await claimed(under, GRAIN, claimer('A'));
+      const heir = await claimed(under, GRAIN, claimer('B', 2, ['B']));
+      await under.storage.release(old.claim);
+      assert.equal(await under.storage.isOwner(heir.claim), true);
+      await done(under, heir.claim, commitOf(1));
+    },
+  );
+
+  storageTest('Read of a collection: by an owner that was taken over, is refused', open, async (under) => {
+    const old = await claimed(under, GRAIN, claimer('A'));
+    await done(under, old.claim, changing(1, set('by', 'x', 1), push('log', 1)));
+    await claimed(under, GRAIN, claimer('B', 2, ['B']));
+    const { storage } = under;
+    const scan = { prefix: '', from: '', after: undefined, limit: 9 };
+    const reads: (() => unknown)[] = [
+      () => storage.readEntry(old.claim, 'by', 'x'),
+      () => storage.readEntries(old.claim, 'by', scan),
+      () => storage.listLength(old.claim, 'log'),
+      () => storage.readItems(old.claim, 'log', 0, 9),
+    ];
+    for (const read of reads) await assert.rejects(async () => await read(), { code: 'ERR_STORE_FENCED' });
+  });
+}
+
+export function numberContract(open: StorageFactory): void {
+  storageTest('Commit: a number too far ahead, answers gap and stores nothing', open, async (under) => {
+    const { claim } = await claimed(under);
+    assert.deepEqual(await hand(under.storage, claim, commitOf(2)), { kind: 'gap', stored: 0 });
+    await done(under, claim, commitOf(1));
+    assert.deepEqual(await hand(under.storage, claim, commitOf(3)), { kind: 'gap', stored: 1 });
+    assert.deepEqual((await claimed(await under.reopen())).memory.values, { count: 1, note: null });
+  });
+
+  storageTest(
+    'Commit: asked again when it is stored, answers done and is not applied twice',
+    open,
+    async (under) => {
+      const { claim } = await claimed(under);
+      const commit = changing(1, push('log', 'x'), add('by', 'LAX', 1));
+      await done(under, claim, commit);
+      await done(under, claim, changing(2));
+      await done(under, claim, commit);
+      assert.equal(await under.storage.listLength(claim, 'log'), 1);
+      assert.equal(await under.storage.readEntry(claim, 'by', 'LAX'), 1);
+      const again = await under.crash();
+      assert.equal(await again.storage.readEntry((await claimed(again)).claim, 'by', 'LAX'), 1);
+    },
+  );
+
+  storageTest(
+    'Commit: asked again while it is in flight, both are told and it is applied once',
+    open,
+    async (under) => {
+      const { claim } = await claimed(under);
+      under.hold();
+      const commit = changing(1, push('log', 'x'));
+      const outcomes = [hand(under.storage, claim, commit)];
+      await laterTurns();
+      outcomes.push(
+        hand(under.storage, claim, commit),
+        hand(under.storage, claim, changing(2, push('log', 'y'))),
+      );
+      outcomes.push(hand(under.storage, claim, changing(2, push('log', 'y'))));
+      under.letGo();
+      assert.deepEqual((await Promise.all(outcomes)).map(kindOf), ['done', 'done', 'done', 'done']);
+      assert.deepEqual(await under.storage.readItems(claim, 'log', 0, 9), ['x', 'y']);
+    },
+  );
+
+  storageTest(
+    'Outcomes: of many commits, are told in order and never inside of the call',
+    open,
+    async (under) => {
+      const { claim } = await claimed(under);
+      const told: string[] = [];
+      let isInside = false;
+      const give = (number: number): void => {
+        isInside = true;
+        under.storage.commit(claim, commitOf(number), (outcome: CommitOutcome) => {
+          assert.equal(isInside, false, 'told inside of the call');
+          told.push(`${number} ${outcome.kind}`);
+        });
+        isInside = false;
+      };
+      for (const number of [1, 2, 3, 5, 3]) give(number);
+      await laterTurns();
+      for (const number of [4, 9, 1, 5]) give(number);
+      await done(under, claim, commitOf(6));
+      assert.deepEqual(told, [
+        '1 done',
+        '2 done',
+        '3 done',
+        '5 gap',
+        '3 done',
+        '4 done',
+        '9 gap',
+        '1 done',
+        '5 done',
+      ]);
+      const releasing = claim;
+      await under.storage.release(releasing);
+      give(7);
+      await laterTurns();
+      assert.equal(told.at(-1), '7 fenced');
+    },
+  );
+
+  storageTest('Outcomes: a refusal behind a commit in flight, waits for its turn', open, async (under) => {
+    const { claim } = await claimed(under);
+    under.hold();
+    const told: string[] = [];
+    under.storage.commit(claim, commitOf(1), ({ kind }) => told.push(kind));
+    await laterTurns();
+    under.storage.commit(claim, commitOf(7), ({ kind }) => told.push(kind));
+    await under.storage.release(claim);
+    under.storage.commit(claim, commitOf(2), ({ kind }) => told.push(kind));
+    await laterTurns();
+    assert.deepEqual(told, []);
+    under.letGo();
+    await claimed(under); // waits for what is in flight
+    assert.deepEqual(told, ['done', 'gap', 'fenced']);
+  });
+
+  storageTest(
+    'Commit: one part cannot be stored, stores none of it and may be given again',
+    open,
+    async (under) => {
+      const { claim } = await claimed(under);
+      await done(under, claim, changing(1, set('by', 'x', 'text')));
+      const bad = [push('log', 1), set('by', 'y', 1), add('by', 'x', 1)];
+      const outcome = await hand(under.storage, claim, commitOf(2, { collections: bad, values: [2, 'bad'] }));
+      assert.equal(kindOf(outcome), 'failed ERR_VALUE_INVALID none');
+      assert.equal((await hand(under.storage, claim, commitOf(3))).kind, 'gap');
+      assert.equal(await under.storage.listLength(claim, 'log'), 0);
+      assert.equal(await under.storage.readEntry(claim, 'by', 'y'), undefined);
+      await done(under, claim, changing(2, set('by', 'y', 2)));
+      assert.deepEqual((await claimed(await under.crash())).memory.values, { count: 2, note: null });
+    },
+  );
+
+  storageTest('Commit: names and keys that cannot be stored, fail and leave nothing', open, async (under) => {
+    const { claim } = await claimed(under);
+    const bad = [
+      set('by', 'half \ud800 a pair', 1),
+      set('by', 'k'.repeat(2_000), 1),
+      set('a\u0000b', 'x', 1),
+      push('', 1),
+    ];
+    for (const change of bad) {
+      assert.equal(
+        kindOf(await hand(under.storage, claim, changing(1, change))),
+        'failed ERR_VALUE_INVALID none',
+      );
+    }
+    await done(under, claim, changing(1, set('by', 'k'.repeat(512), 1)));
+  });
+}
+
+export function failureContract(open: StorageFactory): void {
+  storageTest(
+    'Failed flush: surely not stored, fails all that was queued, and goes on when asked again',
+    open,
+    async (under) => {
+      const { claim } = await claimed(under);
+      await done(under, claim, changing(1, push('log', 1)));
+      under.hold();
+      under.failNext('none');
+      const outcomes = [hand(under.storage, claim, changing(2, push('log', 2)))];
+      await laterTurns();
+      outcomes.push(hand(under.storage, claim, changing(3, push('log', 3))));
+      under.letGo();
+      assert.deepEqual((await Promise.all(outcomes)).map(kindOf), [
+        'failed ERR_STORE_FULL none',
+        'failed ERR_STORE_FULL none',
+      ]);
+      assert.equal((await hand(under.storage, claim, changing(4, push('log', 4)))).kind, 'gap');
+      assert.equal((await hand(under.storage, claim, changing(3, push('log', 3)))).kind, 'gap');
+      assert.deepEqual(await under.storage.readItems(claim, 'log', 0, 9), [1]);
+      await done(under, claim, changing(2, push('log', 2)));
+      await done(under, claim, changing(3, push('log', 3)));
+      const again = await under.crash();
+      assert.deepEqual(await again.storage.readItems((await claimed(again)).claim, 'log', 0, 9), [1, 2, 3]);
+    },
+  );
+
+  storageTest('Failed flush: unknown but stored, answers done when asked again', open, async (under) => {
+    const { claim } = await claimed(under);
+    under.failNext('unknown_stored');
+    const commit = changing(1, push('log', 1));
+    assert.equal(kindOf(await hand(under.storage, claim, commit)), 'failed ERR_STORE_FAILED unknown');
+    await done(under, claim, commit);
+    await done(under, claim, changing(2, push('log', 2)));
+    const again = await under.crash();
+    assert.deepEqual(await again.storage.readItems((await claimed(again)).claim, 'log', 0, 9), [1, 2]);
+  });
+
+  storageTest('Failed flush: unknown and lost, is applied once when asked again', open, async (under) => {
+    const { claim } = await claimed(under);
+    under.failNext('unknown_lost');
+    const commit = changing(1, push('log', 1));
+    assert.equal(kindOf(await hand(under.storage, claim, commit)), 'failed ERR_STORE_FAILED unknown');
+    await done(under, claim, commit);
+    const again = await under.crash();
+    assert.deepEqual(await again.storage.readItems((await claimed(again)).claim, 'log', 0, 9), [1]);
+  });
+
+  storageTest('Failed flush: another grain afterwards, commits as ever', open, async (under) => {
+    const { claim } = await claimed(under);
+    const other = await claimed(under, { ...GRAIN, key: 'LAX' });
+    under.failNext('none');
+    assert.equal((await hand(under.storage, claim, commitOf(1))).kind, 'failed');
+    await done(under, other.claim, commitOf(1));
+  });
+}
+
+export function durabilityContract(open: StorageFactory): void {
+  storageTest(
+    'Power loss: at any moment, keeps what was acknowledged and a beginning of the rest',
+    open,
+    async (under) => {
+      let current = under;
+      const acknowledged = new Map<string, number>();
+      for (let round = 0; round < 4; round += 1) {
+        const { storage } = current;
+        for (let at = 0; at < 20; at += 1) {
+          const grain = { ...GRAIN, key: `g${at}` };
+          const { claim, memory } = await claimed(current, grain, claimer(`silo ${round}`));
+          const before = Number(memory.values['count'] ?? 0);
+          assert(before >= (acknowledged.get(grain.key) ?? 0), `${grain.key} lost a commit`);
+          assert.equal(
+            await storage.listLength(claim, 'log'),
+            before,
+            'a commit was stored in part, or twice',
+          );
+          for (let number = 1; number <= 5; number += 1) {
+            const values = [before + number, null];
+            storage.commit(
+              claim,
+              commitOf(number, { values, collections: [push('log', number)] }),
+              ({ kind }) => {
+                if (kind === 'done') acknowledged.set(grain.key, before + number);
+              },
+            );
+            if ((at + number) % 7 === 0) await laterTurns(1);
+          }
+          if (at === 12) current.hold();
+        }
+        await laterTurns(3);
+        assert(acknowledged.size > 0);
+        current = await current.crash();
+      }
+    },
+  );
+
+  storageTest('Power loss: commits that wait for the flush, are gone whole', open, async (under) => {
+    const { claim } = await claimed(under);
+    await done(under, claim, changing(1, set('by', 'a', 1)));
+    under.hold();
+    const told: string[] = [];
+    const commit = commitOf(2, { collections: [set('by', 'a', 2), push('log', 1)], values: [2, 'new'] });
+    under.storage.commit(claim, commit, ({ kind }) => told.push(kind));
+    await laterTurns();
+    assert.deepEqual(told, [], 'acknowledged before it was durable');
+    const after = await under.crash();
+    const held = await claimed(after, GRAIN, claimer('B'));
+    assert.deepEqual(held.memory.values, { count: 1, note: null });
+    assert.equal(await after.storage.readEntry(held.claim, 'by', 'a'), 1);
+    assert.equal(await after.storage.listLength(held.claim, 'log'), 0);
+  });
+
+  storageTest('Close: waits for what was handed over, then refuses everything', open, async (under) => {
+    const { storage } = under;
+    const { claim } = await claimed(under);
+    const outcome = hand(storage, claim, commitOf(1));
+    const record = storage.putRecord('r', 1);
+    await storage.close();
+    assert.equal((await outcome).kind, 'done');
+    await record;
+    const scan = { prefix: '', from: '', after: undefined, limit: 1 };
+    const uses: (() => unknown)[] = [
+      () => storage.claim(GRAIN, claimer()),
+      () => storage.readEntry(claim, 'by', 'a'),
+      () => storage.readEntries(claim, 'by', scan),
+      () => storage.listLength(claim, 'log'),
+      () => storage.readItems(claim, 'log', 0, 1),
+      () => storage.readEmissions(GRAIN, 0, 1),
+      () => storage.readLog(0, 1),
+      () => storage.trimLog(1),
+      () => storage.dueReminders(1, 1),
+      () => storage.nextReminderMs(),
+      () => storage.getRecord('r'),
+      () => storage.putRecord('r', 2),
+      () => storage.listRecords('', '', 1),
+      () => storage.listGrains('default', 'airport', '', 1),
+    ];
+    for (const use of uses) await assert.rejects(async () => await use(), { code: 'ERR_SILO_DRAINING' });
+    assert.equal(kindOf(await hand(storage, claim, commitOf(2))), 'failed ERR_SILO_DRAINING none');
+    await storage.release(claim);
+    storage.onAppend(() => undefined)();
+    await storage.close();
+  });
+}
+
+/** Lets everything that is ready run, some turns of the loop long. */
+async function laterTurns(count = 3): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1)
+    await new Promise<void>((resolve) => systemClock.defer(resolve));
+}

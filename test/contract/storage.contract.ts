@@ -1,0 +1,34 @@
+// The contract of GrainStorage: every driver runs it.
+import {
+  claimContract,
+  durabilityContract,
+  failureContract,
+  fenceContract,
+  numberContract,
+} from './storage-commits.contract.ts';
+import type { StorageFactory } from './storage-harness.ts';
+import { emissionContract, recordContract, reminderContract } from './storage-log.contract.ts';
+import {
+  collectionContract,
+  forgetContract,
+  markContract,
+  valueContract,
+} from './storage-memory.contract.ts';
+
+/** Registers the whole suite. `open` gives an empty store. */
+export function storageContract(driver: string, open: StorageFactory): void {
+  describe(`${driver}: contract of GrainStorage`, () => {
+    claimContract(open);
+    fenceContract(open);
+    numberContract(open);
+    failureContract(open);
+    durabilityContract(open);
+    valueContract(open);
+    collectionContract(open);
+    markContract(open);
+    forgetContract(open);
+    emissionContract(open);
+    reminderContract(open);
+    recordContract(open);
+  });
+}
