@@ -182,11 +182,17 @@ export class Connection implements Beating {
     else if (t === 'sub') this.#onSub(frame);
     else if (t === 'more') this.#subscriptions?.more(frame);
     else if (t === 'unsub') this.#subscriptions?.stop(frame);
-    else if (t === 'ping') this.send(this.#codec.pong);
+    else if (t === 'ping') this.#onPing();
     else if (t === 'auth') this.#onAuth(frame);
     else if (t === 'hello') throw frameError(frame, 'was said already');
     else if (t !== 'pong')
       throw frameError(frame, `there is no frame with t = ${JSON.stringify(t)?.slice(0, 40)}`);
+  }
+
+  /** What settled before the ping is told before its answer. */
+  #onPing(): void {
+    this.#session?.collect(this.#outbox.frames);
+    this.send(this.#codec.pong);
   }
 
   #onEvent(frame: RawFrame, frameBytes: number): void {

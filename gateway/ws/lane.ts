@@ -39,6 +39,7 @@ export class StreamEvent extends Envelope {
   override kind = 'event' as const;
   seq = 0;
   state: EventState = 'unsettled';
+  wasSent = false;
   /** Why it was refused. */
   error: GrainError | undefined = undefined;
   /** Undefined when it was refused before it could go anywhere. */
@@ -190,9 +191,9 @@ export class Lane {
       if (event.state === 'applied') continue; // the grain has it since a former try
       this.#inFlight += 1;
       const { source, attach, cluster } = this.#owner;
-      const envelope = event.mark === undefined ? event : event.again();
+      const envelope = event.wasSent ? event.again() : event;
+      event.wasSent = true;
       envelope.mark = { source, attach, seq: event.seq, prev };
-      event.mark = envelope.mark;
       cluster.dispatch(envelope);
     }
     this.#isSending = false;

@@ -147,8 +147,8 @@ export class FakeCluster implements ClusterClient {
 
   /** Lets held envelopes go to their grains: the first, or those that are wanted. */
   release(isWanted: (envelope: Envelope) => boolean = () => true): void {
-    const going = this.held.filter(isWanted);
-    this.held.splice(0, this.held.length, ...this.held.filter((envelope) => !isWanted(envelope)));
+    const going: Envelope[] = [];
+    for (const envelope of this.held.splice(0)) (isWanted(envelope) ? going : this.held).push(envelope);
     for (const envelope of going) this.#run(envelope);
   }
 
