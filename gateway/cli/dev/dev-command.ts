@@ -1,0 +1,166 @@
+// `granary dev`: hosts the Cores of some files in this process, and follows the files as they change.
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { type AnyCore, GrainError, type Logger } from '../../../lib/index.ts';
+import type { GranaryConfig } from '../../config/config-keys.ts';
+import { DATA_FOLDER, type Host, startHost } from '../../host.ts';
+import { type Cli, type ExitCode, stopped } from '../cli.ts';
+import { coreFiles } from '../cores/core-files.ts';
+import { CoreLoader, type Loaded } from '../cores/core-loader.ts';
+import { describeFailure } from '../failure.ts';
+import { readSettings } from '../settings-file.ts';
+import { shownPath } from '../shown-path.ts';
+import { isLogLevel, logFor, type LogLevel, timeOf } from '../terminal-log.ts';
+import { bannerText } from './banner.ts';
+import { FileWatch } from './file-watch.ts';
+import { type CoreChange, reload } from './reload.ts';
+
+export interface DevFlags extends Partial<
+  Pick<GranaryConfig, 'host' | 'port' | 'data' | 'token' | 'logLevel'>
+> {
+  readonly json?: boolean;
+  /** False with `--no-watch`. */
+  readonly watch?: boolean;
+  readonly config?: string;
+}
+
+/** Where Cores are looked for when nobody says. */
+const CORES_FOLDER = 'cores';
+
+export async function runDev(cli: Cli, named: readonly string[], flags: DevFlags): Promise<ExitCode> {
+  const startedMs = cli.clock.nowMs();
+  const { json: isJson = false, watch: isWatching = true, config, ...settingFlags } = flags;
+  const settings = await readSettings(cli, settingFlags, config);
+  const files = (): string[] => coreFiles(namesOf(named, settings, cli), cli.folder);
+  const loader = new CoreLoader();
+  const loaded = await loader.load(files());
+  const log = logFor(cli.terminal, cli.clock, levelOf(settings), isJson);
+  const host = await startHost({ ...hostOptions(settings), cores: coresOf(loaded), log });
+  announce(cli, host, { settings, loaded, isJson, isWatching, tookMs: cli.clock.nowMs() - startedMs });
+  const watch = isWatching ? follow({ cli, host, loader, loaded, files, log, isJson }) : undefined;
+  await stopped(cli);
+  watch?.stop();
+  if (!isJson) cli.terminal.err('Stopping: what runs is finished first. Ctrl-C again ends it at once.\n');
+  await host.stop();
+  return 0;
+}
+
+function namesOf(
+  named: readonly string[],
+  { cores = [] }: Partial<GranaryConfig>,
+  cli: Cli,
+): readonly string[] {
+  if (named.length > 0) return named;
+  if (cores.length > 0) return cores;
+  const folder = path.join(cli.folder, CORES_FOLDER);
+  if (existsSync(folder)) return [folder];
+  const message = `no file of Cores was named, and there is no folder ${CORES_FOLDER}`;
+  throw new GrainError('ERR_CORES_MISSING', { message });
+}
+
+function levelOf({ logLevel = 'info' }: Partial<GranaryConfig>): LogLevel {
+  if (isLogLevel(logLevel)) return logLevel;
+  const message = `logLevel must be debug, info, warn, error or silent, not ${logLevel}`;
+  throw new GrainError('ERR_CONFIG_INVALID', { message, option: 'logLevel' });
+}
+
+function hostOptions(
+  settings: Partial<GranaryConfig>,
+): Omit<GranaryConfig, 'cores' | 'url' | 'token' | 'logLevel'> {
+  const { cores: _cores, url: _url, token, tokens = [], logLevel: _level, ...rest } = settings;
+  if (token === undefined) return { ...rest, tokens };
+  // The one token of a person who tries things out may do everything.
+  return {
+    ...rest,
+    tokens: [...tokens, { token, principal: 'operator', rights: ['call', 'admin'], anyTenant: true }],
+  };
+}
+
+function coresOf({ cores }: Loaded): AnyCore[] {
+  return [...cores.values()].map(({ core }) => core);
+}
+
+interface Announced {
+  readonly settings: Partial<GranaryConfig>;
+  readonly loaded: Loaded;
+  readonly isJson: boolean;
+  readonly isWatching: boolean;
+  readonly tookMs: number;
+}
+
+function announce(
+  { terminal, version }: Cli,
+  host: Host,
+  { settings, loaded, isJson, isWatching, tookMs }: Announced,
+): void {
+  if (isJson) {
+    const { url, stream, pid } = host;
+    terminal.out(`${JSON.stringify({ url, stream, pid })}\n`);
+    return;
+  }
+  const { data = DATA_FOLDER, token, tokens = [] } = settings;
+  const files = new Map([...loaded.cores].map(([name, { file }]) => [name, shownPath(file)]));
+  const hasToken = token !== undefined || tokens.length > 0;
+  terminal.out(bannerText(terminal, { host, version, tookMs, data, files, hasToken, isWatching }));
+}
+
+interface Following {
+  readonly cli: Cli;
+  readonly host: Host;
+  readonly loader: CoreLoader;
+  readonly loaded: Loaded;
+  readonly files: () => string[];
+  readonly log: Logger;
+  readonly isJson: boolean;
+}
+
+function follow({ cli, host, loader, files, log, isJson, ...parts }: Following): FileWatch {
+  let { loaded } = parts;
+  const watched = (): Iterable<string> => {
+    const needs = loader.needsOf(namedFiles(files, loaded)).values();
+    return new Set([...needs].flatMap((needed) => [...needed]));
+  };
+  const changed = async (paths: readonly string[]): Promise<void> => {
+    try {
+      const result = await reload({ silo: host.silo, loader, loaded }, files(), paths);
+      loaded = result.loaded;
+      tellChanges(cli, paths, result.changes, log, isJson);
+    } catch (thrown) {
+      const { code, message } = describeFailure(thrown);
+      if (isJson) log.error({ code, problem: message, files: paths }, 'cores.refused');
+      else {
+        const head = `${timeOf(cli.clock)} ${cli.terminal.paint('red', code)}: ${message}`;
+        cli.terminal.err(`${head}\n         What was loaded before goes on.\n`);
+      }
+    }
+  };
+  return new FileWatch({ clock: cli.clock, files: watched, changed });
+}
+
+/** What was named may be missing for a moment, while an editor puts a new file in its place. */
+function namedFiles(files: () => string[], loaded: Loaded): readonly string[] {
+  try {
+    return files();
+  } catch {
+    return [...loaded.needs.keys()];
+  }
+}
+
+function tellChanges(
+  { terminal, clock }: Cli,
+  paths: readonly string[],
+  changes: readonly CoreChange[],
+  log: Logger,
+  isJson: boolean,
+): void {
+  if (isJson) {
+    log.info({ files: paths, changes }, 'cores.reloaded');
+    return;
+  }
+  const head = `${timeOf(clock)} ${terminal.paint('green', 'reloaded')} ${paths.map(shownPath).join(', ')}`;
+  const lines = changes.map(({ name, kind, differences }) => {
+    const what = kind === 'gone' ? 'is not exported any more; it stays until the next start' : kind;
+    return `         ${name} ${what}${differences.length > 0 ? `: ${differences.join(', ')}` : ''}`;
+  });
+  terminal.err(`${[head, ...lines].join('\n')}\n`);
+}

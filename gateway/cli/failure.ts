@@ -1,0 +1,45 @@
+// How an error is told at the terminal: the code, what happened, and what to do next.
+import { type ErrorCode, fromUnknown, type GrainError } from '../../lib/index.ts';
+import { printable, type Terminal } from './terminal.ts';
+
+/** Where the message alone does not say it. */
+const NEXT: { readonly [Code in ErrorCode]?: string } = {
+  ERR_STORE_LOCKED: 'stop the other process, or choose another folder with --data',
+  ERR_STORE_CORRUPT: 'restore a copy of the folder, or move it away to begin anew',
+  ERR_STORE_FULL: 'make room on the disk, then start again',
+  ERR_STORE_LOST: 'restore a copy of the folder, or move what is left of it away to begin anew',
+  ERR_CORES_MISSING: 'name a file: granary dev counter.ts, or list `cores` in granary.config.json',
+  ERR_CORE_FILE: 'correct the file, then start again',
+  ERR_CONNECTION_FAILED: 'start a host with `granary dev FILE`, or say where it is with --url',
+  ERR_AUTH_REQUIRED: 'pass --token, or set GRANARY_TOKEN',
+};
+
+export interface FailureReport {
+  readonly code: string;
+  readonly message: string;
+  readonly next?: string;
+}
+
+export function describeFailure(thrown: unknown): FailureReport {
+  const error = fromUnknown(thrown);
+  const next = NEXT[error.code];
+  return { code: error.code, message: messageOf(error), ...(next === undefined ? {} : { next }) };
+}
+
+/** For a bug of ours the stack is what helps. */
+function messageOf(error: GrainError): string {
+  if (error.code !== 'ERR_INTERNAL') return error.message;
+  const { cause } = error;
+  return cause instanceof Error ? (cause.stack ?? cause.message) : `${error.message} ${String(cause)}`;
+}
+
+export function tellFailure(terminal: Terminal, thrown: unknown, isJson: boolean): void {
+  const report = describeFailure(thrown);
+  if (isJson) {
+    terminal.err(`${JSON.stringify({ error: report })}\n`);
+    return;
+  }
+  const lines = report.message.split('\n').map(printable).join('\n');
+  terminal.err(`${terminal.paint('red', report.code)}: ${lines}\n`);
+  if (report.next !== undefined) terminal.err(`  next: ${report.next}\n`);
+}

@@ -1,0 +1,92 @@
+// The commands and their flags. Commands that do real work are imported when they are run: `--help` should be quick.
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { Cli, ExitCode } from './cli.ts';
+import type { DevFlags } from './dev/dev-command.ts';
+import { tellFailure } from './failure.ts';
+
+type Run = () => Promise<ExitCode>;
+
+/** Runs a command line, without the name of the program. Never rejects. */
+export async function runProgram(args: readonly string[], cli: Cli): Promise<ExitCode> {
+  let chosen: Run | undefined;
+  const program = makeProgram(cli, (run) => (chosen = run));
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return chosen ? await chosen() : 0;
+  } catch (thrown) {
+    // Help and version end by throwing, too; commander has said everything.
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
+    tellFailure(cli.terminal, thrown, args.includes('--json'));
+    return 2;
+  }
+}
+
+function makeProgram(cli: Cli, choose: (run: Run) => void): Command {
+  const { terminal } = cli;
+  const program = new Command('granary')
+    .description('Durable, single-writer grains behind HTTP and WebSocket.')
+    .version(cli.version)
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureOutput({
+      writeOut: (text) => terminal.out(text),
+      writeErr: (text) => terminal.err(text),
+      getOutHelpWidth: () => terminal.columns,
+      getErrHelpWidth: () => terminal.columns,
+      getOutHasColors: () => terminal.paint('bold', 'x') !== 'x',
+      getErrHasColors: () => terminal.paint('bold', 'x') !== 'x',
+    })
+    .addHelpText('after', examples('granary dev counter.ts', 'granary call counter/one add \'{"by":2}\''));
+  addDev(program, cli, choose);
+  return program;
+}
+
+function addDev(program: Command, cli: Cli, choose: (run: Run) => void): void {
+  program
+    .command('dev')
+    .summary('host the Cores of some files here, and follow the files as they change')
+    .description(
+      'Hosts every exported Core of the files, on the embedded durable store, and reloads them as they change. ' +
+        'FILE may be a file, a folder or a pattern; without one it is `cores` of the configuration, or the folder cores/.',
+    )
+    .argument('[FILE...]', 'TypeScript or JavaScript files, folders, patterns')
+    .option('--port <port>', 'port to listen on, 0 for a free one (default 7400)', wholeNumber)
+    .option('--host <address>', 'address to listen on; beyond loopback it needs a token (default 127.0.0.1)')
+    .option('--data <folder>', '`memory` keeps nothing (default .granary)')
+    .option('--token <secret>', 'bearer token that callers must bring')
+    .option('--no-watch', 'do not follow changes of the files')
+    .addOption(logLevelOption())
+    .addOption(jsonOption('first line of standard output: {"url","stream","pid"}; logs as JSON lines'))
+    .addOption(configOption())
+    .addHelpText('after', examples('granary dev counter.ts', "granary dev 'cores/**/*.ts' --port 0 --json"))
+    .action((files: string[], flags: DevFlags) =>
+      choose(async () => (await import('./dev/dev-command.ts')).runDev(cli, files, flags)),
+    );
+}
+
+function logLevelOption(): Option {
+  return new Option('--log-level <level>', 'what is logged on standard error (default info)').choices([
+    'debug',
+    'info',
+    'warn',
+    'error',
+    'silent',
+  ]);
+}
+
+function jsonOption(description: string): Option {
+  return new Option('--json', description);
+}
+
+function configOption(): Option {
+  return new Option('--config <file>', 'configuration file (default granary.config.{ts,js,json})');
+}
+
+function wholeNumber(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number.');
+}
+
+function examples(...lines: readonly string[]): string {
+  return `\nExample${lines.length > 1 ? 's' : ''}:\n${lines.map((line) => `  $ ${line}`).join('\n')}\n`;
+}
