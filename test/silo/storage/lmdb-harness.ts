@@ -55,15 +55,20 @@ export class Disk {
   readonly wrap = (environment: StoreEnvironment): StoreEnvironment => ({
     ...environment,
     write: async (rows) => {
-      if (this.#isHeld) await new Promise<void>((resolve) => this.#held.push(resolve));
+      await this.#gate();
       const fault = this.#faults.shift();
       if (fault === 'none') throw new GrainError('ERR_STORE_FULL');
       if (fault === 'unknown_lost') throw new GrainError('ERR_STORE_FAILED');
       await environment.write(rows);
       this.#copy();
+      await this.#gate(); // of a crash in the meantime: the dead process must not tell anybody
       if (fault === 'unknown_stored') throw new GrainError('ERR_STORE_FAILED');
     },
   });
+
+  async #gate(): Promise<void> {
+    while (this.#isHeld) await new Promise<void>((resolve) => this.#held.push(resolve));
+  }
 
   #copy(): void {
     mkdirSync(this.#snapshot, { recursive: true, mode: 0o700 });
