@@ -3,8 +3,8 @@
 // stack, to allocate for elements that are not there, or to build something that is not the JSON data model.
 import { DEPTH_MAX, GrainError } from '../../lib/index.ts';
 
-/** The frame itself is one level above the value in it. */
-const FRAME_DEPTH_MAX = DEPTH_MAX + 1;
+/** Containers in one another: the frame, the value in it at level 0 of the data model, and its deepest level. */
+const FRAME_DEPTH_MAX = DEPTH_MAX + 2;
 
 const PROTO = [0x5f, 0x5f, 0x70, 0x72, 0x6f, 0x74, 0x6f, 0x5f, 0x5f]; // __proto__
 

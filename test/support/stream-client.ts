@@ -95,7 +95,7 @@ export interface ConnectOptions {
   readonly isMute?: boolean;
 }
 
-const packr = new Packr({ useRecords: false });
+const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true });
 const unpackr = new Unpackr({ useRecords: false, int64AsType: 'number' });
 
 export class StreamClient {
@@ -156,6 +156,13 @@ export class StreamClient {
       if (frame.t === 'pong') return seen;
       seen.push(frame);
     }
+  }
+
+  /** The next `count` frames. */
+  async take(count: number): Promise<Frame[]> {
+    const seen: Frame[] = [];
+    while (seen.length < count) seen.push(await this.next());
+    return seen;
   }
 
   /** All frames up to and with the ack or nack of `seq` (or of a later one). */

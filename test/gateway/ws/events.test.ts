@@ -243,7 +243,10 @@ describe('Stream, events', () => {
     const frames = await client.fence();
     const credits = frames.filter(({ t }) => t === 'credit').map(({ upto }) => Number(upto));
     assert.equal(credits.at(-1), 12);
-    assert.deepEqual(credits, credits.toSorted?.((a, b) => a - b) ?? credits);
+    assert.deepEqual(
+      credits,
+      [...credits].sort((left, right) => left - right),
+    );
     for (let seq = 9; seq <= 13; seq += 1) client.event(seq);
     const error = await client.expect('error');
     assert.match(String((error['error'] as { message: string }).message), /seq 13 is above the credit.*12/);
