@@ -425,8 +425,8 @@ export function durabilityContract(open: StorageFactory): void {
             if ((at + number) % 7 === 0) await laterTurns(1);
           }
           // Some are surely durable, some surely not; of those in between either will do.
-        if (at % 5 === 4 && at < 12) await done(current, claim, commitOf(5));
-        if (at === 12) current.hold();
+          if (at % 5 === 4 && at < 12) await done(current, claim, commitOf(5));
+          if (at === 12) current.hold();
         }
         await laterTurns(3);
         assert(acknowledged.size > 0);
