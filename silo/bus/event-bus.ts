@@ -61,6 +61,8 @@ export interface ReaderReport {
   readonly retried: number;
   readonly deadLettered: number;
   readonly gaps: number;
+  /** Entries inside the log whose events their grains no longer have: forgotten, or more than the grain keeps. */
+  readonly holes: number;
 }
 
 export interface BusReport {

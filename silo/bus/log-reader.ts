@@ -63,6 +63,7 @@ export class LogReader {
   #readFailures = 0;
   #readTimer: TimerHandle | undefined = undefined;
   #gaps = 0;
+  #holes = 0;
 
   /** @param record the name under which its position is stored; `start` is what is stored there. */
   constructor(parts: ReaderParts, events: ReaderEvents, record: string, start: PositionRecord) {
@@ -138,7 +139,7 @@ export class LogReader {
     const { waiting, running, failingSources, delivered, retried, deadLettered } = this.#lanes;
     const { core, replayId, settledTo: position, readTo } = this;
     const counts = { waiting, running, failingSources, delivered, retried, deadLettered };
-    return { core, replayId, position, readTo, ...counts, gaps: this.#gaps };
+    return { core, replayId, position, readTo, ...counts, gaps: this.#gaps, holes: this.#holes };
   }
 
   #record(): PositionRecord {
@@ -188,6 +189,7 @@ export class LogReader {
     this.#isReading = false;
     const after = this.#readTo;
     if (page.first > after + 1) this.#gap(after, Math.min(page.first - 1, this.#until));
+    this.#countHoles(Math.max(after, page.first - 1), page);
     for (const entry of page.entries) {
       if (entry.position > this.#readTo && this.#isWanted(entry)) {
         this.#lanes.offer(entry);
@@ -207,6 +209,14 @@ export class LogReader {
     if (position > this.#until || emission.wallMs < this.#fromWallMs) return false;
     const isHeard = this.#parts.definition().on.has(eventUri(source.core, emission.event));
     return isHeard && !this.#lanes.buried.has(position);
+  }
+
+  /** Log entries point at what their grains keep; one that leads nowhere may have been for this Core. */
+  #countHoles(after: number, { last, entries }: LogPage): void {
+    const count = last - after - entries.length;
+    if (count <= 0) return;
+    this.#holes += count;
+    this.#parts.log.warn({ core: this.core, replayId: this.replayId, after, last, count }, 'bus.holes_found');
   }
 
   #gap(from: number, to: number): void {

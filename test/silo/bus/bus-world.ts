@@ -128,9 +128,9 @@ export class BusWorld {
   emit(
     key: string,
     events: readonly unknown[],
-    at: { event?: string; core?: string; tenant?: string } = {},
+    at: { event?: string; core?: string; tenant?: string; kept?: number } = {},
   ): number {
-    const { event = 'delayed', core = 'airport', tenant = 'default' } = at;
+    const { event = 'delayed', core = 'airport', tenant = 'default', kept = 1_000_000 } = at;
     const grain: GrainId = { tenant, core, key };
     const name = formatGrainId(grain);
     let owner = this.#owners.get(name);
@@ -155,7 +155,7 @@ export class BusWorld {
         commands: [],
         emissions,
         emissionEpoch: this.#firstEpoch(name, owner.claim.address.epoch),
-        emissionsKept: 1_000_000,
+        emissionsKept: kept,
         reminders: [],
         forget: false,
       },

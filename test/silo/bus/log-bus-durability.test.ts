@@ -336,6 +336,18 @@ describe('Log bus, over crashes, retention and operators', () => {
       assert.equal(world.bus.report().readers[0]?.gaps, 1);
     });
 
+    it('events that their grain dropped before the Core read them: counted as holes, not silently passed over', async () => {
+      const world = new BusWorld();
+      await world.start(tower);
+      await world.bus.stop();
+      await world.crash();
+      world.emit('JFK', many(10), { kept: 3 });
+      await settle();
+      await world.crash(tower);
+      assert.deepEqual(world.numbers('tower', 'JFK'), [8, 9, 10]);
+      assert.equal(world.bus.report().readers[0]?.holes, 7);
+    });
+
     it('trimming that passes a reader is counted; what a failing source had let go is a gap', async () => {
       const world = new BusWorld({ ...small, windowMax: 4 });
       let isDown = true;
