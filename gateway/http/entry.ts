@@ -61,7 +61,6 @@ export class HttpEntry {
     this.#hot = new HotRoute({
       cluster,
       access,
-      clock,
       options,
       logError,
       headersFor: (request) => this.#headersFor(request),
@@ -122,7 +121,7 @@ export class HttpEntry {
     const startMs = this.#deps.clock.nowMs();
     const path = request.method === 'POST' ? parseHotPath(url) : undefined;
     if (path) {
-      const envelope = this.#hot.handle(path, request, response, requestId);
+      const envelope = this.#hot.handle(path, request, response, requestId, startMs);
       response.on('close', () => {
         this.#leave(path.flow === undefined ? 'event' : 'flow', response, startMs);
         if (!envelope.isSettled) envelope.cancel();

@@ -5,7 +5,7 @@
 //   H3. A caller who goes away cancels the envelope. Bodies beyond the limit are not kept.
 import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import { type Clock, fromParsedJson, fromUnknown, GrainError } from '../../lib/index.ts';
+import { fromParsedJson, fromUnknown, GrainError } from '../../lib/index.ts';
 import { type ClusterClient, Envelope } from '../../silo/index.ts';
 import { type Access, checkCore, checkKey } from './access.ts';
 import type { HotPath } from './hot-path.ts';
@@ -19,7 +19,6 @@ const LINGER_FACTOR = 16;
 export interface HotRouteDeps {
   readonly cluster: ClusterClient;
   readonly access: Access;
-  readonly clock: Clock;
   readonly options: ResolvedHttpOptions;
   /** Told of errors whose details stay here. */
   readonly logError: (error: GrainError, requestId: string) => void;
@@ -67,11 +66,17 @@ export class HotRoute {
     this.#deps = deps;
   }
 
-  /** Takes the request over. The envelope is returned so that whoever sees the connection end can cancel it. */
-  handle(path: HotPath, request: IncomingMessage, response: ServerResponse, requestId: string): HttpEnvelope {
+  /** Takes over the request that came at `nowMs`. The envelope is returned so that whoever sees the connection end can cancel it. */
+  handle(
+    path: HotPath,
+    request: IncomingMessage,
+    response: ServerResponse,
+    requestId: string,
+    nowMs: number,
+  ): HttpEnvelope {
     const envelope = new HttpEnvelope(this.#deps, request, response, requestId);
     try {
-      const declared = this.#readHead(envelope, path, request.headers);
+      const declared = this.#readHead(envelope, path, request.headers, nowMs);
       if (declared === 0) this.#dispatch(envelope, undefined, 0);
       else this.#readBody(envelope, declared);
     } catch (thrown) {
@@ -81,8 +86,13 @@ export class HotRoute {
   }
 
   /** Everything that the head tells; answers how long the body will be. */
-  #readHead(envelope: HttpEnvelope, path: HotPath, headers: IncomingHttpHeaders): number | undefined {
-    const { access, clock, options } = this.#deps;
+  #readHead(
+    envelope: HttpEnvelope,
+    path: HotPath,
+    headers: IncomingHttpHeaders,
+    nowMs: number,
+  ): number | undefined {
+    const { access, options } = this.#deps;
     const caller = access.check(envelope.request);
     checkCore(caller, path.core);
     if (path.key !== undefined) checkKey(path.key);
@@ -93,7 +103,7 @@ export class HotRoute {
     envelope.key = path.key;
     envelope.flow = path.flow ?? '';
     envelope.commandId = commandIdOf(headers);
-    envelope.deadlineMs = clock.nowMs() + deadlineOf(headers, options.deadlineMs);
+    envelope.deadlineMs = nowMs + deadlineOf(headers, options.deadlineMs);
     const declared = declaredBytes(headers);
     if (declared === 0) return 0;
     checkBodyType(headers);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import type { Envelope } from '../../../silo/index.ts';
 import { parseHotPath, resolveHttpOptions } from '../../../gateway/internal.ts';
-import { ask, call, codeOf, exchange, type Running, startGateway, stopGateways, until } from './support.ts';
+import { ask, call, codeOf, exchange, startGateway, stopGateways, until } from './support.ts';
 
 const RECORD = '/v1/cores/airport/instances/JFK/flows/record';
 const POST = `POST ${RECORD} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n`;
