@@ -110,7 +110,10 @@ export class HttpEntry {
       if (request.headers.host === undefined && request.httpVersion === '1.1') {
         throw invalidRequest('the Host header is missing');
       }
-      if (!this.admission.enter()) throw new GrainError('ERR_GATEWAY_BUSY', { retryAfterMs: BUSY_RETRY_MS });
+      // Whoever watches over this process must not take it for dead because it is busy.
+      if (url.startsWith('/health')) this.#exempt.add(response);
+      else if (!this.admission.enter())
+        throw new GrainError('ERR_GATEWAY_BUSY', { retryAfterMs: BUSY_RETRY_MS });
       this.#serve(url, request, response, requestId);
     } catch (thrown) {
       this.#refuse(fromUnknown(thrown), request, response, requestId);

@@ -165,6 +165,7 @@ describe('HTTP, limits: what is too much, too slow, or no HTTP', () => {
       assert.equal(codeOf(refused), 'ERR_GATEWAY_BUSY');
       assert.equal(refused.body?.error?.effect, 'none');
       assert.equal(refused.headers['retry-after'], '1');
+      assert.equal((await ask(running, '/health')).status, 200, 'busy is not dead');
       waiting[0]?.resolve(1);
       assert.equal(codeOf(await first), 'ok');
       running.cluster.onDispatch = (envelope) => envelope.resolve(1);
