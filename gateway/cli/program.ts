@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import type { Cli, ExitCode } from './cli.ts';
 import type { DevFlags } from './dev/dev-command.ts';
 import { tellFailure } from './failure.ts';
+import type { SampleFlags } from './sample/sample-command.ts';
 
 type Run = () => Promise<ExitCode>;
 
@@ -38,6 +39,7 @@ function makeProgram(cli: Cli, choose: (run: Run) => void): Command {
     })
     .addHelpText('after', examples('granary dev counter.ts', 'granary call counter/one add \'{"by":2}\''));
   addDev(program, cli, choose);
+  addSample(program, cli, choose);
   return program;
 }
 
@@ -61,6 +63,22 @@ function addDev(program: Command, cli: Cli, choose: (run: Run) => void): void {
     .addHelpText('after', examples('granary dev counter.ts', "granary dev 'cores/**/*.ts' --port 0 --json"))
     .action((files: string[], flags: DevFlags) =>
       choose(async () => (await import('./dev/dev-command.ts')).runDev(cli, files, flags)),
+    );
+}
+
+function addSample(program: Command, cli: Cli, choose: (run: Run) => void): void {
+  program
+    .command('sample', { hidden: true })
+    .description(
+      'The sample job of the repository: 20,000 flights, streamed over WebSocket into one grain per airport, checked ' +
+        'against a plain fold over the file. Run again after a kill, it goes on; after its end, it begins anew.',
+    )
+    .option('--once', 'end after the job; exit code 1 when an event was lost or doubled')
+    .option('--port <port>', 'port to listen on, 0 for a free one (default 7400)', wholeNumber)
+    .option('--data <folder>', 'where the sample keeps its data (default .granary/sample)')
+    .addHelpText('after', examples('npm start', 'npm start -- --once'))
+    .action((flags: SampleFlags) =>
+      choose(async () => (await import('./sample/sample-command.ts')).runSample(cli, flags)),
     );
 }
 

@@ -88,4 +88,8 @@ export const board = defineCore({
       return { count, worst };
     },
   }),
+  clear: flow({
+    description: 'Wipes the board.',
+    run: (ctx) => ctx.forget(),
+  }),
 }));
