@@ -18,7 +18,7 @@ import {
 } from '../../lib/index.ts';
 import type { InstanceReport } from '../cluster-client.ts';
 import type { CallChain, Envelope } from '../messaging/envelope.ts';
-import { advanceReminder } from '../reminders/schedule.ts';
+import { advanceReminder, decideTick } from '../reminders/schedule.ts';
 import type {
   Claim,
   GrainCommit,
@@ -295,7 +295,9 @@ export class Activation implements GrainId {
       if (this.host.isOverlapping) (this.#more.runningSources ??= new Set()).add(mark.source);
       return true;
     }
-    if (decision.kind === 'apply' && mark.refusal) {
+    if (decision.kind === 'apply' && mark.refusal && envelope.kind === 'bus') {
+      envelope.reject(new GrainError(mark.refusal.code, { message: mark.refusal.message }));
+    } else if (decision.kind === 'apply' && mark.refusal) {
       const error = new GrainError(mark.refusal.code, { message: mark.refusal.message });
       this.#recordRefusal(envelope, error);
     } else if (decision.kind === 'refused') {
@@ -328,22 +330,24 @@ export class Activation implements GrainId {
   #admitTick(envelope: Envelope): HostedFlow | undefined {
     const { tick } = envelope;
     const reminder = tick ? this.#extras?.reminders?.get(tick.name) : undefined;
-    if (!tick || reminder?.dueMs !== tick.dueMs) {
+    if (!tick || !reminder) {
       this.#reply(envelope, undefined, undefined);
       return undefined;
     }
+    const nowWallMs = this.host.clock.wallMs();
+    const decision = decideTick(reminder, tick, nowWallMs);
     envelope.flow = reminder.flow;
     envelope.input = reminder.input;
     const flow = this.host.flows.get(reminder.flow);
-    if (flow && !tick.giveUp) return flow;
-    const advanced = advanceReminder(reminder, tick.dueMs, this.host.clock.wallMs());
-    this.#setReminder(reminder.name, advanced);
-    this.#issue({ ...this.#emptyChanges(), reminders: [[reminder.name, advanced]] }, 'committed');
-    this.#reply(
-      envelope,
-      undefined,
-      flow ? undefined : new GrainError('ERR_FLOW_UNKNOWN', { flow: reminder.flow }),
-    );
+    if (decision === 'run' && flow) return flow;
+    if (decision !== 'gone') {
+      const advanced = advanceReminder(reminder, tick.dueMs, nowWallMs);
+      this.#setReminder(reminder.name, advanced);
+      this.#issue({ ...this.#emptyChanges(), reminders: [[reminder.name, advanced]] }, 'committed');
+    }
+    const isUnknown = decision === 'run' && !flow;
+    const error = isUnknown ? new GrainError('ERR_FLOW_UNKNOWN', { flow: reminder.flow }) : undefined;
+    this.#reply(envelope, undefined, error);
     return undefined;
   }
 
@@ -478,7 +482,9 @@ export class Activation implements GrainId {
   /** The turn left nothing; but a refusal at a mark and the outcome of a command are remembered. */
   #settleFailed(turn: Turn, failure: GrainError): void {
     const { envelope } = turn;
-    const mark = failure.spec.lasting ? this.#advanceMark(envelope, failure) : undefined;
+    // The bus tries a flow that threw again, and then keeps a dead letter: its marks tell only what was applied.
+    const isRemembered = failure.spec.lasting && envelope.kind !== 'bus';
+    const mark = isRemembered ? this.#advanceMark(envelope, failure) : undefined;
     const command = failure.spec.lasting ? this.#commandOf(envelope, { error: failure }) : undefined;
     const waiting = this.#settleWaiting(envelope, command);
     if (mark || command) {
@@ -630,9 +636,15 @@ export class Activation implements GrainId {
     const wallMs = host.clock.wallMs();
     const emissions = changes.emitted.length > 0 ? this.#numberEmissions(changes.emitted, wallMs) : NOTHING;
     const { emissionEpoch } = this.#extras ?? { emissionEpoch: 0 };
-    const publish =
-      emissions.length > 0 ? (): void => host.publish(this, emissionEpoch, emissions) : undefined;
-    const number = commits.issue(level === 'committed' && !host.isVolatile, publish);
+    const { reminders } = changes;
+    const onDurable =
+      emissions.length > 0 || reminders.length > 0
+        ? (): void => {
+            if (emissions.length > 0) host.publish(this, emissionEpoch, emissions);
+            for (const [, reminder] of reminders) if (reminder) host.reminderSet(reminder.dueMs);
+          }
+        : undefined;
+    const number = commits.issue(level === 'committed' && !host.isVolatile, onDurable);
     const commit: GrainCommit = {
       number,
       schema: host.definition.schema,
@@ -645,7 +657,7 @@ export class Activation implements GrainId {
       emissions,
       emissionEpoch,
       emissionsKept: host.definition.emissionsKept,
-      reminders: changes.reminders,
+      reminders,
       forget: changes.forget,
     };
     host.metrics.commits += 1;
@@ -654,7 +666,6 @@ export class Activation implements GrainId {
       if (failure) this.#commitFailed(failure);
       else if (this.#state === 'deactivating' && commits.isSettled) this.#release();
     });
-    for (const [, reminder] of changes.reminders) if (reminder) host.reminderSet(reminder.dueMs);
   }
 
   #numberEmissions(
@@ -695,8 +706,8 @@ export class Activation implements GrainId {
     extras.reminders = undefined;
     extras.commands?.forget();
     extras.emitted = 0;
-    // A new history of emissions. Epochs are whole numbers, so half a step is one that no other history has.
-    extras.emissionEpoch = extras.emissionEpoch === epoch ? epoch + 0.5 : epoch;
+    // A new history of emissions. Epochs are whole numbers, so a part of a step is one that no other history has.
+    extras.emissionEpoch = extras.emissionEpoch < epoch ? epoch : (extras.emissionEpoch + epoch + 1) / 2;
     extras.dirtyValues.clear();
     this.#isLeaving = true;
   }
@@ -818,7 +829,7 @@ export class Activation implements GrainId {
     this.host.metrics.turnEnded(turn, error, this.host.clock.nowMs());
     this.#endTurn(turn);
     turn.abort(error);
-    if (envelope.mark && !envelope.isSettled) {
+    if (envelope.mark && envelope.kind !== 'bus' && !envelope.isSettled) {
       // The next activation records the refusal, so that the event is never run again.
       envelope.putBack();
       envelope.mark = { ...envelope.mark, refusal: { code: error.code, message: error.message } };

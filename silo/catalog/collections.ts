@@ -104,9 +104,7 @@ export class TurnMap implements MemoryMap<unknown> {
   }
 
   /** The next stored page with the staged entries of the same range merged in; `last` is where to go on. */
-  async #page(
-    scan: EntryScan,
-  ): Promise<{
+  async #page(scan: EntryScan): Promise<{
     readonly entries: readonly (readonly [string, unknown])[];
     readonly last: string | undefined;
   }> {

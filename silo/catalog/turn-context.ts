@@ -82,7 +82,10 @@ export class TurnContext implements FlowContext<object> {
             message: `reminder ${name}: there is no flow ${schedule.flow}`,
           });
         }
-        turn.setReminder(name, resolveReminder(name, schedule, turn.activation.host.clock.wallMs()));
+        turn.setReminder(
+          name,
+          turn.checked(() => resolveReminder(name, schedule, turn.activation.host.clock.wallMs())),
+        );
       },
       cancel(name: string): void {
         turn.setReminder(name, undefined);

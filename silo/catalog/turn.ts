@@ -208,14 +208,15 @@ export class Turn extends WheelNode implements MemoryDraft, CollectionAccess {
   writeValue(position: number, value: unknown): void {
     this.checkWritable();
     const frozen =
-      typeof value === 'number' && value - value === 0 ? value : this.#checked(() => memoryValue(value));
+      typeof value === 'number' && value - value === 0 ? value : this.checked(() => memoryValue(value));
     this.draft ??= this.base.slice();
     this.draft[position] = frozen;
     if (this.changed === NO_CHANGES) this.changed = [position];
     else if (!this.changed.includes(position as never)) (this.changed as number[]).push(position);
   }
 
-  #checked<T>(check: () => T): T {
+  /** Runs a check of ours; its error reaches the caller under its own code, not as one of the flow. */
+  checked<T>(check: () => T): T {
     try {
       return check();
     } catch (error) {
@@ -280,7 +281,7 @@ export class Turn extends WheelNode implements MemoryDraft, CollectionAccess {
 
   emit(event: string, data: unknown): void {
     this.checkWritable();
-    const emission = { event, data: this.#checked(() => freezeValue(data ?? null)) };
+    const emission = { event, data: this.checked(() => freezeValue(data ?? null)) };
     if (this.emitted === NO_CHANGES) this.emitted = [emission];
     else (this.emitted as { event: string; data: unknown }[]).push(emission);
   }
