@@ -109,6 +109,18 @@ export class TestHost {
     await envelope.promise;
   }
 
+  /** Erases a grain, as `DELETE` over HTTP does. */
+  async forget(core: AnyCore, key = '', as: CallAs = {}): Promise<void> {
+    const envelope = new PromiseEnvelope();
+    envelope.kind = 'forget';
+    envelope.tenant = as.tenant ?? DEFAULT_TENANT;
+    envelope.principal = as.principal ?? 'test';
+    envelope.core = core.definition.name;
+    envelope.key = key;
+    this.#silo.dispatch(envelope);
+    await envelope.promise;
+  }
+
   /** All that the grain has emitted and still keeps, oldest first. */
   async emissions(core: AnyCore, key = '', tenant = DEFAULT_TENANT): Promise<readonly Emission[]> {
     const emissions: Emission[] = [];

@@ -800,7 +800,6 @@ export class Activation implements GrainId {
   /** Deactivates in order: what `volatile` flows left dirty is committed first. Only while idle. */
   deactivate(reason: DeactivationReason): void {
     if (!this.isIdle) return;
-    if (this.idlePrev !== null) this.host.table.nowBusy(this);
     const extras = this.#extras;
     if (extras && (extras.dirtyValues.size > 0 || extras.dirtyMarks.size > 0))
       this.#issue(this.#emptyChanges(), 'async');
@@ -809,6 +808,7 @@ export class Activation implements GrainId {
 
   #retire(reason: DeactivationReason): void {
     this.#enter('deactivating');
+    if (this.idlePrev !== null) this.host.table.nowBusy(this);
     this.host.metrics.deactivatedFor(reason);
     for (const node of this.#extras?.timers?.values() ?? NOTHING) this.host.wheel.cancel(node);
     if (!this.#ledger || this.#ledger.isSettled) this.#release();
@@ -857,7 +857,6 @@ export class Activation implements GrainId {
   /** Ends the activation with turns still running: they are told, and can do nothing more. */
   #end(error: GrainError, reason: DeactivationReason): void {
     if (this.#state !== 'active') return;
-    if (this.idlePrev !== null) this.host.table.nowBusy(this);
     for (const turn of this.#turnsInFlight) {
       this.#endTurn(turn);
       turn.abort(error);

@@ -105,4 +105,15 @@ describe('Testing kit', () => {
     );
     await host.stop();
   });
+
+  it('a grain, forgotten while it is in memory, begins anew, and the host still stops', async () => {
+    const host = await testHost({ cores: [order, shop] });
+    await host.ref(order, '7').add({ sku: 'pen' });
+    await host.forget(order, '7');
+    assert.deepEqual(await host.ref(order, '7').state(), { items: 0, isNagged: false, pens: undefined });
+    assert.deepEqual(await host.emissions(order, '7'), []);
+    await host.advance(3_700_000);
+    assert.equal((await host.ref(order, '7').state()).isNagged, false);
+    await host.stop();
+  });
 });
