@@ -20,3 +20,12 @@ export {
   ReminderService,
   type ReminderServiceOptions,
 } from './reminders/reminder-service.ts';
+export { Collector, type HeapUse } from './catalog/collector.ts';
+export { CommandMemory, inputHash, storedCommand } from './catalog/commands.ts';
+export { CommitLedger } from './catalog/commit-ledger.ts';
+export { Mailbox } from './catalog/mailbox.ts';
+export { advanceMark, decideMark, REFUSAL_WINDOW } from './catalog/marks.ts';
+export { type Message } from './catalog/message.ts';
+export { migrateValues } from './catalog/migrate.ts';
+export { TurnBudget } from './catalog/turn-budget.ts';
+export { refClassFor } from './messaging/grain-refs.ts';
