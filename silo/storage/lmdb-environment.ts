@@ -241,3 +241,10 @@ export function damaged(folder: string, problem: string, cause?: unknown): Grain
   const file = dataFile(folder);
   return new GrainError('ERR_STORE_CORRUPT', { message: `${file} is damaged: ${problem}`, file }, { cause });
 }
+
+/** The codec knows that a row is damaged, but not in which file: says it, and what it was about. */
+export function inFile(folder: string, thrown: unknown, about = ''): unknown {
+  if (!(thrown instanceof GrainError) || thrown.code !== 'ERR_STORE_CORRUPT' || 'file' in thrown.details)
+    return thrown;
+  return damaged(folder, thrown.message + about, thrown);
+}

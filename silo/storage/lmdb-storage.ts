@@ -28,7 +28,7 @@ import type {
   LogPage,
 } from './grain-storage.ts';
 import { type Done, LmdbClaim } from './grain-work.ts';
-import { damaged, type StoreEnvironment, type Tables } from './lmdb-environment.ts';
+import { inFile, type StoreEnvironment, type Tables } from './lmdb-environment.ts';
 import { decodeDue, decodeHead, hasMemory } from './record-codec.ts';
 import { StoreLog } from './store-log.ts';
 import { type OpenStore, openStore, type OpenStoreOptions } from './store-opening.ts';
@@ -43,7 +43,14 @@ export interface LmdbStorageOptions extends OpenStoreOptions {
 
 /** @throws ERR_STORE_LOCKED, ERR_STORE_CORRUPT, ERR_STORE_LOST, ERR_STORE_NEWER, ERR_STORE_FULL, ERR_STORE_FAILED */
 export async function openLmdbStorage(options: LmdbStorageOptions): Promise<LmdbStorage> {
-  return new LmdbStorage(await openStore(options), options.clock);
+  const store = await openStore(options);
+  try {
+    return new LmdbStorage(store, options.clock);
+  } catch (thrown) {
+    await store.environment.close();
+    store.lock.release();
+    throw inFile(store.folder, thrown);
+  }
 }
 
 export class LmdbStorage implements GrainStorage {
@@ -113,7 +120,7 @@ export class LmdbStorage implements GrainStorage {
       return { kind: 'claimed', claim, memory: loadMemory(claim, this.#tables, this.#clock.wallMs()) };
     } catch (thrown) {
       this.release(claim);
-      throw this.#named(thrown, claim.address.grain);
+      throw inFile(this.folder, thrown, `, of ${formatGrainId(claim.address.grain)}`);
     }
   }
 
@@ -258,20 +265,8 @@ export class LmdbStorage implements GrainStorage {
     try {
       return action();
     } catch (thrown) {
-      throw this.#named(thrown);
+      throw inFile(this.folder, thrown);
     }
-  }
-
-  /** The codec knows that a row is damaged, but not of which file and grain. */
-  #named(thrown: unknown, grain?: GrainId): unknown {
-    if (!(thrown instanceof GrainError) || thrown.code !== 'ERR_STORE_CORRUPT' || 'file' in thrown.details) {
-      return thrown;
-    }
-    return damaged(
-      this.folder,
-      grain ? `${thrown.message}, of ${formatGrainId(grain)}` : thrown.message,
-      thrown,
-    );
   }
 }
 

@@ -13,7 +13,7 @@ export type FileState =
   | { readonly kind: 'missing' }
   | { readonly kind: 'empty' }
   /** Nothing is known to be wrong. */
-  | { readonly kind: 'whole' }
+  | { readonly kind: 'whole'; readonly bytes: number }
   /** Shorter than it says: either pages that were counted but never needed (healthy), or it was cut. */
   | { readonly kind: 'short'; readonly missingBytes: number };
 
@@ -34,7 +34,7 @@ export function checkMetaPages(folder: string): FileState {
     if (second.pageSize !== first.pageSize) throw damaged(folder, 'its two meta pages differ in page size');
     const latest = first.transaction > second.transaction ? first : second;
     const missingBytes = (latest.lastPage + 1) * latest.pageSize - size;
-    return missingBytes > 0 ? { kind: 'short', missingBytes } : { kind: 'whole' };
+    return missingBytes > 0 ? { kind: 'short', missingBytes } : { kind: 'whole', bytes: size };
   } finally {
     closeSync(file);
   }

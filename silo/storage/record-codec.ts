@@ -1,6 +1,7 @@
-// What is in a stored row: msgpack, with the shape checked when it is read. Owns: the spelling of every row.
+// What is in a stored row: four bytes of checksum, then msgpack. Owns: the spelling of every row.
 //   E1. What was committed reads back equal: numbers as JSON has them, bytes as Uint8Array, frozen deep.
-//   E2. A row that is not of its shape is reported as ERR_STORE_CORRUPT, whatever is in it.
+//   E2. A row that is damaged, or not of its shape, is reported as ERR_STORE_CORRUPT and never read as something else:
+//       LMDB has no checksums of its own.
 import { Packr } from 'msgpackr';
 import { GrainError } from '../../lib/index.ts';
 import type { StoredCommand, StoredEmission, StoredMark, StoredReminder } from './grain-storage.ts';
@@ -10,14 +11,39 @@ const packr = new Packr({ useRecords: false, variableMapSize: true, copyBuffers:
 
 type Row = readonly unknown[];
 
+const CHECKSUM_BYTES = 4;
+/** msgpackr's RESERVE_START_SPACE: leave room before the value. */
+const WITH_ROOM = 2_048 + CHECKSUM_BYTES;
+
 export function encode(value: unknown): Uint8Array {
-  return packr.pack(value);
+  const bytes = packr.pack(value, WITH_ROOM);
+  const sum = checksum(bytes);
+  bytes[0] = sum;
+  bytes[1] = sum >>> 8;
+  bytes[2] = sum >>> 16;
+  bytes[3] = sum >>> 24;
+  return bytes;
 }
+
+/** FNV-1a: one byte at a time, which is about as fast as reading them. */
+function checksum(bytes: Uint8Array): number {
+  let sum = 0x811c9dc5;
+  const { length } = bytes;
+  for (let at = CHECKSUM_BYTES; at < length; at += 1) sum = Math.imul(sum ^ (bytes[at] ?? 0), 0x01000193);
+  return sum;
+}
+
+/** For the decoder, which takes it as an object: the same one each time. */
+const range = { start: CHECKSUM_BYTES, end: 0 };
 
 /** @throws ERR_STORE_CORRUPT */
 export function decode(bytes: Uint8Array): unknown {
+  const { length } = bytes;
+  const stored = (bytes[0] ?? 0) | ((bytes[1] ?? 0) << 8) | ((bytes[2] ?? 0) << 16) | ((bytes[3] ?? 0) << 24);
+  if (length <= CHECKSUM_BYTES || stored !== checksum(bytes)) throw corrupt('the checksum of a row is wrong');
   try {
-    return packr.unpack(bytes);
+    range.end = length;
+    return packr.unpack(bytes, range);
   } catch (cause) {
     throw corrupt('a row cannot be decoded', cause);
   }

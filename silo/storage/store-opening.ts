@@ -16,6 +16,7 @@ import { EPOCH_BLOCK } from './epochs.ts';
 import {
   damaged,
   dataFile,
+  inFile,
   openEnvironment,
   type StoreEnvironment,
   TABLES,
@@ -24,7 +25,7 @@ import {
 import { checkMetaPages } from './meta-pages.ts';
 import { decode, encode } from './record-codec.ts';
 import { type FolderLock, lockFolder } from './system-folder-lock.ts';
-import { canBeRead } from './system-store-probe.ts';
+import { probeStore } from './system-store-probe.ts';
 
 /** Grows when an older version could not read what this one writes. */
 const FORMAT = 1;
@@ -58,19 +59,19 @@ export async function openStore(options: OpenStoreOptions): Promise<OpenStore> {
   makeFolder(folder);
   const lock = await lockFolder(folder);
   try {
-    return { folder, lock, ...(await openLocked(folder, options)) };
+    return { folder, lock, ...(await openLocked(folder, lock.tookOver, options)) };
   } catch (thrown) {
     lock.release();
-    throw thrown;
+    throw inFile(folder, thrown);
   }
 }
 
 type Opened = Omit<OpenStore, 'folder' | 'lock'>;
 
-async function openLocked(folder: string, options: OpenStoreOptions): Promise<Opened> {
+async function openLocked(folder: string, tookOver: boolean, options: OpenStoreOptions): Promise<Opened> {
   const marker = readMarker(folder);
   if (marker) checkFormat(folder, marker.format);
-  await checkFile(folder, marker !== undefined, options);
+  await checkFile(folder, { isExpected: marker !== undefined, tookOver }, options);
   const opened = openEnvironment(folder);
   const environment = options.wrapEnvironment?.(opened) ?? opened;
   try {
@@ -106,13 +107,27 @@ function allowLoss(folder: string, { onDataLoss = 'refuse' }: OpenStoreOptions):
   throw new GrainError('ERR_STORE_LOST', { message, folder });
 }
 
-async function checkFile(folder: string, isExpected: boolean, options: OpenStoreOptions): Promise<void> {
+/**
+ * Reading damaged pages can end the process. Where that is what ended the last one, it must not end this one too: so
+ * after an end that was none of ours, another process reads the store first, unless that took too long to wait for.
+ */
+const PROBED_BYTES_MAX = 256 * 1024 * 1024;
+
+async function checkFile(
+  folder: string,
+  { isExpected, tookOver }: { readonly isExpected: boolean; readonly tookOver: boolean },
+  options: OpenStoreOptions,
+): Promise<void> {
   const state = checkMetaPages(folder);
   if (state.kind === 'missing' && isExpected) allowLoss(folder, options);
   // LMDB would take an empty file for a new store.
   if (state.kind === 'empty' && isExpected) throw damaged(folder, 'it is empty');
-  if (state.kind === 'short' && !(await canBeRead(folder, TABLES))) {
+  if (state.kind === 'short' && (await probeStore(folder, TABLES)) !== 'readable') {
     throw damaged(folder, `it is cut off, ${state.missingBytes} bytes are missing`);
+  }
+  if (state.kind === 'whole' && tookOver && state.bytes <= PROBED_BYTES_MAX) {
+    // What can be read in part is opened: the rest answers with errors of its own.
+    if ((await probeStore(folder, TABLES)) === 'killed') throw damaged(folder, 'reading it ends the process');
   }
 }
 

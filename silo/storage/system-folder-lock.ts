@@ -35,6 +35,8 @@ interface Holder {
 }
 
 export interface FolderLock {
+  /** The last holder ended without releasing it. */
+  readonly tookOver: boolean;
   release(): void;
 }
 
@@ -54,8 +56,8 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   held.add(nonce);
   try {
     writeWhole(draft, holder);
-    const file = await acquire(folder, draft);
-    return { release: () => release(folder, file, holder, server) };
+    const { file, tookOver } = await acquire(folder, draft);
+    return { tookOver, release: () => release(folder, file, holder, server) };
   } catch (thrown) {
     held.delete(nonce);
     server?.close();
@@ -65,7 +67,10 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   }
 }
 
-async function acquire(folder: string, draft: string): Promise<string> {
+async function acquire(
+  folder: string,
+  draft: string,
+): Promise<{ readonly file: string; readonly tookOver: boolean }> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const highest = Math.max(0, ...lockNumbers(folder));
     const holder = highest > 0 ? readHolder(folder, highest) : undefined;
@@ -81,7 +86,7 @@ async function acquire(folder: string, draft: string): Promise<string> {
     if (holder) rmSync(socketPath(folder, holder.nonce), { force: true });
     for (const number of lockNumbers(folder))
       if (number < mine) rmSync(lockFile(folder, number), { force: true });
-    return file;
+    return { file, tookOver: holder !== undefined };
   }
   throw new GrainError('ERR_STORE_LOCKED', {
     message: `${folder}: too many processes start at once`,
