@@ -58,6 +58,19 @@ function parse(text: string): unknown {
   }
 }
 
+// A grain's emission goes to many sockets in a row: its text is made once. Emissions are frozen, so it stays true.
+let pushedData: object | undefined;
+let pushedText = '';
+
+function textOfPushed(data: unknown): string {
+  if (typeof data !== 'object' || data === null) return toJson(data);
+  if (data !== pushedData) {
+    pushedText = toJson(data);
+    pushedData = data;
+  }
+  return pushedText;
+}
+
 export const jsonCodec: FrameCodec = {
   subprotocol: SUBPROTOCOL_JSON,
   isBinary: false,
@@ -70,7 +83,7 @@ export const jsonCodec: FrameCodec = {
   result: (id, output) => `{"t":"result","id":${JSON.stringify(id)},"output":${toJson(output)}}`,
   push: (id, { n, prev, cursor, event, data }) =>
     `{"t":"push","id":${JSON.stringify(id)},"n":${n},"prev":${prev},"cursor":${JSON.stringify(cursor)},` +
-    `"event":${JSON.stringify(event)},"data":${toJson(data)}}`,
+    `"event":${JSON.stringify(event)},"data":${textOfPushed(data)}}`,
 };
 
 // `copyBuffers`: bytes that stay in memory must not hold on to the whole chunk that was read from the socket.

@@ -220,7 +220,7 @@ describe('Stream, subscriptions', () => {
   it('more on a subscription without a bound sets one, and goes on where it was', async () => {
     await start();
     const [client] = await rig.join();
-    client.send(sub);
+    client.send({ ...sub, from: '0.0' });
     await client.fence();
     rig.cluster.emit(JFK, 'landed', 1);
     client.send({ t: 'more', id: 's', n: 2 });

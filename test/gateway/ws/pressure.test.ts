@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
+import { GrainError } from '../../../lib/index.ts';
 import { codeOf, Rig, type RigOptions, settle, type StreamClient } from '../../support/stream-client.ts';
 
 const JFK = { tenant: 'default', core: 'airport', key: 'JFK' };
@@ -174,6 +175,25 @@ describe('Stream, pressure', () => {
     await drained;
     assert.equal(rig.cluster.applied.length, 1);
     assert.ok(session);
+  });
+
+  it('drain: an event that waits for another try is left to the next gateway', async () => {
+    await start();
+    const [client] = await rig.join();
+    const [other] = await rig.join();
+    rig.cluster.intercept = ({ key }) => (key === 'HELD' ? 'hold' : new GrainError('ERR_MAILBOX_FULL'));
+    client.event(1, 'A');
+    client.event(2, 'HELD');
+    await client.fence();
+    await other.fence();
+    const tries = rig.cluster.dispatched.length;
+    const drained = rig.stream.drain(3_000);
+    await client.expect('drain');
+    rig.clock.advance(2_000);
+    assert.equal(rig.cluster.dispatched.length, tries);
+    rig.cluster.release();
+    assert.equal(await client.closed, 4013);
+    await drained;
   });
 
   it('drain: what does not settle within the budget is left, and the connections end all the same', async () => {
