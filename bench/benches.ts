@@ -1,0 +1,27 @@
+import type { Bench } from './bench.ts';
+import { bench as coldNew } from './cluster/cold-new.bench.ts';
+import { bench as coldStored } from './cluster/cold-stored.bench.ts';
+import { bench as httpCall } from './cluster/http-call.bench.ts';
+import { bench as idleSockets } from './cluster/idle-sockets.bench.ts';
+import { bench as wsCommitted } from './cluster/ws-committed.bench.ts';
+import { bench as wsVolatile } from './cluster/ws-volatile.bench.ts';
+import { bench as eviction } from './micro/eviction.bench.ts';
+import { bench as idleMemory } from './micro/idle-memory.bench.ts';
+import { bench as localAsk } from './micro/local-ask.bench.ts';
+import { bench as manyCallers } from './micro/many-callers.bench.ts';
+import { bench as million } from './micro/million.bench.ts';
+
+/** In the order of the table. */
+export const BENCHES: readonly Bench[] = [
+  localAsk,
+  manyCallers,
+  wsVolatile,
+  wsCommitted,
+  httpCall,
+  coldNew,
+  coldStored,
+  idleMemory,
+  million,
+  eviction,
+  idleSockets,
+];

@@ -1,0 +1,4 @@
+// `--import` this, after tsx.
+import { register } from 'node:module';
+
+register('./compiled-hooks.mjs', import.meta.url);
