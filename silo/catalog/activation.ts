@@ -423,8 +423,7 @@ export class Activation implements GrainId {
   #finish(turn: Turn, output: unknown, failure: GrainError | undefined): void {
     if (turn.isEnded) return; // given up: another activation has the grain by now
     const { host } = this;
-    this.#endTurn(turn);
-    host.metrics.turnEnded(turn, failure, host.clock.nowMs());
+    this.#endTurn(turn, failure);
     try {
       if (failure) this.#settleFailed(turn, failure);
       else if (this.#hasConflict(turn)) this.#settleConflict(turn);
@@ -438,9 +437,11 @@ export class Activation implements GrainId {
     this.#pump();
   }
 
-  #endTurn(turn: Turn): void {
+  #endTurn(turn: Turn, failure: GrainError | undefined): void {
     turn.end();
-    this.host.wheel.cancel(turn);
+    const { wheel, metrics, clock } = this.host;
+    wheel.cancel(turn);
+    metrics.turnEnded(turn, failure, clock.nowMs());
     if (this.#turns === turn) this.#turns = undefined;
     else if (this.#turns instanceof Set) this.#turns.delete(turn);
     this.#running -= 1;
@@ -575,7 +576,8 @@ export class Activation implements GrainId {
   #advanceTick(turn: Turn): void {
     const { tick } = turn.envelope;
     const reminder = tick ? this.#extras?.reminders?.get(tick.name) : undefined;
-    if (!tick || !reminder || turn.reminders?.has(tick.name)) return; // the flow set or cancelled it itself
+    if (!tick || !reminder || turn.isForgetting) return;
+    if (turn.reminders?.has(tick.name)) return; // the flow set or cancelled it itself
     turn.reminders ??= new Map();
     turn.reminders.set(tick.name, advanceReminder(reminder, tick.dueMs, this.host.clock.wallMs()));
   }
@@ -610,7 +612,7 @@ export class Activation implements GrainId {
     for (const [name, reminder] of reminders) this.#setReminder(name, reminder);
     this.#issue(
       {
-        changed: turn.changed,
+        changed: turn.isForgetting && !turn.hasValues ? NOTHING : turn.changed,
         collections: turn.collections,
         emitted: turn.emitted,
         reminders,
@@ -650,7 +652,7 @@ export class Activation implements GrainId {
       schema: host.definition.schema,
       fieldNames: host.valueNames,
       values: this.values,
-      changed: isFirst ? host.allPositions : this.#takeDirty(changes.changed),
+      changed: this.#takeDirty(isFirst && !changes.forget ? host.allPositions : changes.changed),
       collections: changes.collections,
       marks: this.#takeDirtyMarks(changes.marks),
       commands: changes.commands,
@@ -715,7 +717,7 @@ export class Activation implements GrainId {
   #forgetNow(envelope: Envelope): void {
     this.values = this.host.initialValues;
     this.#forgetVisible();
-    this.#issue({ ...this.#emptyChanges(), changed: this.host.allPositions, forget: true }, 'committed');
+    this.#issue({ ...this.#emptyChanges(), forget: true }, 'committed');
     this.#reply(envelope, undefined, undefined);
     this.#pump();
   }
@@ -826,19 +828,23 @@ export class Activation implements GrainId {
       { grain: this.name, flow: flow.name, limitMs: flow.definition.timeLimitMs },
       'turn.timed_out',
     );
-    this.host.metrics.turnEnded(turn, error, this.host.clock.nowMs());
-    this.#endTurn(turn);
+    this.#endTurn(turn, error);
     turn.abort(error);
-    if (envelope.mark && envelope.kind !== 'bus' && !envelope.isSettled) {
-      // The next activation records the refusal, so that the event is never run again.
-      envelope.putBack();
-      envelope.mark = { ...envelope.mark, refusal: { code: error.code, message: error.message } };
-      (this.#mailbox ??= new Mailbox()).push(
-        { envelope, flow },
-        { mailboxDepthMax: Infinity, mailboxBytesMax: Infinity },
-      );
-    } else envelope.reject(error);
+    if (!this.#refuseInNext(envelope, error)) envelope.reject(error);
     this.#end(new GrainError('ERR_GRAIN_MOVED', {}, { cause: error }), 'turn_timeout');
+  }
+
+  /**
+   * Lets the grain's next activation record the refusal at the mark, so that the event is never run again; first of all
+   * that waits, because the source's next events build on it. False when there is nothing to record.
+   */
+  #refuseInNext(envelope: Envelope, error: GrainError): boolean {
+    if (!envelope.mark || envelope.mark.refusal || envelope.kind === 'bus' || envelope.isSettled)
+      return false;
+    envelope.putBack();
+    envelope.mark = { ...envelope.mark, refusal: { code: error.code, message: error.message } };
+    (this.#mailbox ??= new Mailbox()).putFirst({ envelope, flow: undefined });
+    return true;
   }
 
   /** The silo's time to drain is up. */
@@ -858,7 +864,7 @@ export class Activation implements GrainId {
   #end(error: GrainError, reason: DeactivationReason): void {
     if (this.#state !== 'active') return;
     for (const turn of this.#turnsInFlight) {
-      this.#endTurn(turn);
+      this.#endTurn(turn, error);
       turn.abort(error);
       turn.envelope.reject(error);
     }
@@ -869,17 +875,19 @@ export class Activation implements GrainId {
   #release(): void {
     if (this.#state !== 'deactivating' || this.#isReleasing) return;
     this.#isReleasing = true;
-    const released = this.host.releaseClaim(this.claim);
-    if (released instanceof Promise) {
-      released.then(
-        () => this.#gone(),
-        (err: unknown) => {
-          // The entry stays ours until the next claim takes it over: same incarnation, so that always may.
-          this.host.logger.warn({ grain: this.name, err }, 'claim.release_failed');
-          this.#gone();
-        },
-      );
-    } else this.#gone();
+    const failed = (err: unknown): void => {
+      // The entry stays ours until the next claim takes it over: same incarnation, so that always may.
+      this.host.logger.warn({ grain: this.name, err }, 'claim.release_failed');
+      this.#gone();
+    };
+    let released: void | Promise<void>;
+    try {
+      released = this.host.releaseClaim(this.claim);
+    } catch (err) {
+      return failed(err);
+    }
+    if (released instanceof Promise) released.then(() => this.#gone(), failed);
+    else this.#gone();
   }
 
   #gone(): void {

@@ -87,6 +87,12 @@ export class TurnMap implements MemoryMap<unknown> {
     this.#staged.clear();
   }
 
+  /** The turn erased the grain: nothing that is stored counts any more, nor what was staged before. */
+  forget(): void {
+    this.#isCleared = true;
+    this.#staged.clear();
+  }
+
   async *entries({ prefix = '', from = '', limit = Infinity }: ScanOptions = {}): AsyncGenerator<
     readonly [string, unknown]
   > {
@@ -182,6 +188,11 @@ export class TurnList implements MemoryList<unknown> {
   #stage(change: CollectionChange): void {
     this.#access.stage(change);
     this.#staged.push(change);
+  }
+
+  /** As of a map. */
+  forget(): void {
+    this.#staged = [{ op: 'clear', field: this.#field }];
   }
 
   async length(): Promise<number> {

@@ -28,13 +28,19 @@ export class Mailbox {
       return true;
     }
     const { inputBytes } = message.envelope;
-    if (this.#user.size >= mailboxDepthMax) this.#dropSettled();
-    if (this.#user.size >= mailboxDepthMax) return false;
-    // One message larger than the bound alone is the sender's limit to refuse, not a reason to never take it.
-    if (this.#bytes > 0 && this.#bytes + inputBytes > mailboxBytesMax) return false;
+    if (!this.#hasRoom(inputBytes, mailboxDepthMax, mailboxBytesMax)) {
+      this.#dropSettled();
+      if (!this.#hasRoom(inputBytes, mailboxDepthMax, mailboxBytesMax)) return false;
+    }
     this.#bytes += inputBytes;
     this.#user.push(message);
     return true;
+  }
+
+  /** Takes a message back that had been let in before, ahead of all of its lane; it is not refused. */
+  putFirst(message: Message): void {
+    this.#bytes += message.envelope.inputBytes;
+    this.#user.unshift(message);
   }
 
   peek(): Message | undefined {
@@ -47,6 +53,12 @@ export class Mailbox {
     const message = this.#user.shift();
     if (message) this.#bytes -= message.envelope.inputBytes;
     return message;
+  }
+
+  #hasRoom(inputBytes: number, depthMax: number, bytesMax: number): boolean {
+    if (this.#user.size >= depthMax) return false;
+    // One message larger than the bound alone is the sender's limit to refuse, not a reason to never take it.
+    return this.#bytes === 0 || this.#bytes + inputBytes <= bytesMax;
   }
 
   #dropSettled(): void {

@@ -240,7 +240,10 @@ export class Turn extends WheelNode implements MemoryDraft, CollectionAccess {
     this.checkRunning();
     this.#collections ??= new Map();
     let collection = this.#collections.get(name);
-    if (!collection) this.#collections.set(name, (collection = new kind(this, name)));
+    if (!collection) {
+      this.#collections.set(name, (collection = new kind(this, name)));
+      if (this.isForgetting) collection.forget();
+    }
     return collection as T;
   }
 
@@ -299,7 +302,13 @@ export class Turn extends WheelNode implements MemoryDraft, CollectionAccess {
     this.changed = this.draft.map((_value, position) => position);
     this.collections = NO_CHANGES;
     this.reminders = undefined;
-    this.#collections = undefined;
+    for (const collection of this.#collections?.values() ?? []) collection.forget();
+  }
+
+  /** Whether any value differs from the defaults. */
+  get hasValues(): boolean {
+    const { initialValues } = this.activation.host;
+    return (this.draft ?? this.base).some((value, position) => value !== initialValues[position]);
   }
 
   /** The id that the turn's next nested call carries: the same in a run of the same command again (hazards.md 10). */
