@@ -380,7 +380,7 @@ class SiloRun {
   /** Asks until it is answered: what was held back by earlier faults is let go in time. */
   async #ask(core: string, key: string, flow: string): Promise<unknown> {
     const untilMs = this.#world.nowMs + 300_000;
-    for (let failure = 'nothing'; ;) {
+    for (;;) {
       const answer = this.#askOnce(core, key, flow);
       let outcome: { readonly value: unknown } | { readonly error: unknown } | undefined;
       answer.then(
@@ -389,7 +389,7 @@ class SiloRun {
       );
       for (let left = STEPS_MAX; left > 0 && !outcome; left -= 1) await this.#world.step();
       if (outcome && 'value' in outcome) return outcome.value;
-      failure = outcome ? String(outcome.error) : 'never settled';
+      const failure = outcome ? String(outcome.error) : 'never settled';
       if (this.#world.nowMs < untilMs && outcome) continue;
       this.#violations.push(`${core}/${key} ${flow}: ${failure}`);
       return undefined;
