@@ -15,7 +15,6 @@ import {
   GrainError,
   keyFrom,
   resolveOptions,
-  type TimerHandle,
   toJson,
 } from '../../lib/index.ts';
 import type { HelloFrame, NackFrame, WelcomeFrame } from '../protocol.ts';
@@ -29,20 +28,15 @@ import type {
   StreamCounts,
   StreamPosition,
   StreamStart,
+  StreamState,
 } from './event-types.ts';
+import { FlushWaiters } from './flush-waiters.ts';
 import type { ClientRuntime } from './options.ts';
+import { checkPosition, PositionSaver } from './position-saver.ts';
 import { frameFits, type Sender } from './sender.ts';
 import { isCount } from './wire.ts';
 
 type Key = string | number | undefined;
-
-interface FlushWaiter {
-  /** Events before this one are waited for … */
-  readonly ordinal: number;
-  /** … and so many of them are open. */
-  openCount: number;
-  readonly done: () => void;
-}
 
 const ROOM = Promise.resolve();
 
@@ -52,7 +46,7 @@ export class SessionStream implements EventStream {
   readonly #options: EventStreamOptions;
   readonly #countMax: number;
   readonly #bytesMax: number;
-  readonly #saveEveryMs: number;
+  readonly #saver: PositionSaver | undefined;
   readonly #buffer = new EventBuffer();
   readonly #counts = { acknowledged: 0, refused: 0, unknown: 0 };
   readonly #start: Promise<StreamStart>;
@@ -73,17 +67,15 @@ export class SessionStream implements EventStream {
   #refusal: GrainError | undefined;
   #hasFailed = false;
   #addedCount = 0;
-  #flushes: FlushWaiter[] = [];
+  readonly #flushes = new FlushWaiters();
   #roomWaiters: { readonly resolve: () => void; readonly reject: (error: GrainError) => void }[] = [];
-  #saving: Promise<void> = Promise.resolve();
-  #saveTimer: TimerHandle | undefined;
   /** The last core and event, and how frames about them begin. */
   #lastCore = '';
   #lastEvent = '';
   #head = '';
 
   constructor(sender: Sender, runtime: ClientRuntime, given: EventStreamOptions) {
-    const { state: _state, onNack: _onNack, onAck: _onAck, ...numbers } = given;
+    const { state, onNack: _onNack, onAck: _onAck, ...numbers } = given;
     const count = { least: 1 };
     const options = resolveOptions(
       { bufferCountMax: 16_384, bufferBytesMax: 8 * 1024 * 1024, saveEveryMs: 500 },
@@ -95,7 +87,7 @@ export class SessionStream implements EventStream {
     this.#options = given;
     this.#countMax = options.bufferCountMax;
     this.#bytesMax = options.bufferBytesMax;
-    this.#saveEveryMs = options.saveEveryMs;
+    this.#saver = state && this.#saverFor(state, options.saveEveryMs);
     this.#start = new Promise((resolve, reject) => {
       this.#resolveStart = resolve;
       this.#rejectStart = reject;
@@ -127,20 +119,14 @@ export class SessionStream implements EventStream {
   }
 
   async flush(): Promise<StreamCounts> {
-    const openCount = this.#buffer.count;
-    if (openCount > 0) {
-      const ordinal = this.#addedCount;
-      await new Promise<void>((done) => this.#flushes.push({ ordinal, openCount, done }));
-    }
-    await this.#save();
+    await this.#flushes.wait(this.#addedCount, this.#buffer.count);
+    await this.#saver?.save();
     return this.counts;
   }
 
   async close(): Promise<StreamCounts> {
     this.#refusal ??= new GrainError('ERR_CLIENT_CLOSED', { message: 'the event stream was closed' });
-    const counts = await this.flush();
-    this.#saveTimer?.cancel();
-    return counts;
+    return this.flush();
   }
 
   get position(): StreamPosition | undefined {
@@ -196,9 +182,9 @@ export class SessionStream implements EventStream {
     this.#sentBefore = this.#buffer.everSent;
     this.#credit = welcome.credit.upto;
     this.#frameBytesMax = welcome.max_frame_bytes;
-    if (!this.#options.state) return this.#attach();
+    if (!this.#saver) return this.#attach();
     const attachment = this.#attachment;
-    void this.#save().then(() => {
+    void this.#saver.save().then(() => {
       if (attachment === this.#attachment) this.#attach();
     });
   }
@@ -264,8 +250,7 @@ export class SessionStream implements EventStream {
     this.#refusal ??= error;
     this.#attachment += 1;
     this.#isAttached = false;
-    this.#saveTimer?.cancel();
-    this.#saveTimer = undefined;
+    this.#saver?.stop();
     this.#buffer.rewind();
     const code = error.code === 'ERR_SESSION_REPLACED' ? 'ERR_SESSION_LOST' : 'ERR_CONNECTION_LOST';
     this.#orphan(this.#buffer.restart(this.#buffer.acked), code, error);
@@ -342,18 +327,15 @@ export class SessionStream implements EventStream {
     this.#pump();
   }
 
-  #save(): Promise<void> {
-    const { state } = this.#options;
-    if (!state) return this.#saving;
-    this.#saveTimer?.cancel();
-    this.#saveTimer = undefined;
-    const write = async (): Promise<void> => {
-      const { position } = this;
-      if (position && !this.#hasFailed) await state.save(position);
-    };
-    // A position that cannot be saved would break S2 for whoever comes after us.
-    this.#saving = this.#saving.then(write).catch((thrown: unknown) => this.fail(fromUnknown(thrown)));
-    return this.#saving;
+  #saverFor(state: StreamState, saveEveryMs: number): PositionSaver {
+    return new PositionSaver({
+      clock: this.#runtime.clock,
+      state,
+      saveEveryMs,
+      position: () => this.position,
+      // A position that cannot be saved would break S2 for whoever comes after us.
+      onFailed: (thrown) => this.fail(fromUnknown(thrown)),
+    });
   }
 
   // ---- Settling ----
@@ -362,11 +344,11 @@ export class SessionStream implements EventStream {
     const buffer = this.#buffer;
     const count = seq - buffer.acked;
     if (count <= 0) return;
-    const isWatched = this.#flushes.length > 0;
+    const isWatched = !this.#flushes.isEmpty;
     while (buffer.acked < seq) {
       const event = buffer.settleNext();
       event?.resolve?.();
-      if (isWatched && event) this.#tellFlushes(event);
+      if (isWatched && event) this.#flushes.onSettled(event.ordinal);
     }
     this.#counts.acknowledged += count;
     this.#settledSome(count);
@@ -375,7 +357,7 @@ export class SessionStream implements EventStream {
   #acknowledge(events: readonly PendingEvent[]): void {
     for (const event of events) {
       event.resolve?.();
-      this.#tellFlushes(event);
+      this.#flushes.onSettled(event.ordinal);
     }
     this.#counts.acknowledged += events.length;
     if (events.length > 0) this.#settledSome(events.length);
@@ -395,38 +377,19 @@ export class SessionStream implements EventStream {
     const { onNack } = this.#options;
     if (event.reject) event.reject(error);
     else if (onNack) callSafely(this.#runtime.clock, () => onNack(error, describe(event)));
-    this.#tellFlushes(event);
-  }
-
-  #tellFlushes({ ordinal }: PendingEvent): void {
-    for (const waiter of this.#flushes) {
-      if (ordinal < waiter.ordinal) waiter.openCount -= 1;
-    }
+    this.#flushes.onSettled(event.ordinal);
   }
 
   /** After events were settled: who waits for that is told. */
   #settledSome(ackedCount: number): void {
-    if (this.#flushes.length > 0) {
-      const done = this.#flushes.filter(({ openCount }) => openCount <= 0);
-      this.#flushes = this.#flushes.filter(({ openCount }) => openCount > 0);
-      for (const waiter of done) waiter.done();
-    }
+    if (!this.#flushes.isEmpty) this.#flushes.release();
     if (this.#roomWaiters.length > 0 && this.hasRoom) {
       for (const waiter of this.#roomWaiters.splice(0)) waiter.resolve();
     }
-    const { onAck, state } = this.#options;
+    const { onAck } = this.#options;
     if (onAck && ackedCount > 0) callSafely(this.#runtime.clock, () => onAck(ackedCount, this.#buffer.acked));
-    if (!state || this.#saveTimer || this.#refusal) return;
-    this.#saveTimer = this.#runtime.clock.setTimer(this.#saveEveryMs, () => void this.#save());
+    this.#saver?.saveSoon();
   }
-}
-
-function checkPosition(loaded: StreamPosition | undefined): StreamPosition | undefined {
-  if (!loaded || (typeof loaded.session === 'string' && isCount(loaded.acked) && isCount(loaded.nextSeq))) {
-    return loaded;
-  }
-  const message = 'state.load() gave something that save() was never given';
-  throw new GrainError('ERR_OPTION_INVALID', { message, option: 'state' });
 }
 
 /** What a frame was about, read back from it, so that nothing else has to be kept for the rare refusal. */

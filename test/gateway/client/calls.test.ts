@@ -108,6 +108,15 @@ describe('Client: calls', () => {
     assert.equal(await call, 'right');
   });
 
+  it('a temporary refusal, retry_after_ms beyond the deadline, rejects at once with the refusal', async () => {
+    const call = stage.client().core('a').call('f', 1, { deadlineMs: 500 });
+    const peer = await stage.accept();
+    await peer.take('call');
+    peer.send({ t: 'error', id: 1, error: { ...busy, retry_after_ms: 1_000 } });
+    const error = await errorOf(call);
+    assert.deepEqual([error.code, error.retryAfterMs], ['ERR_MAILBOX_FULL', 1_000]);
+  });
+
   it('temporary refusals without end, rejects with the last one after retryCountMax retries', async () => {
     const call = stage.client({ retryCountMax: 3 }).core('a').call('f');
     const peer = await stage.accept();

@@ -58,17 +58,17 @@ describe('Client: event stream', () => {
     peer.send({ t: 'ack', seq: 2 });
     await settle();
     assert.equal(peer.waitingCount, 0, 'an ack is no credit');
-    peer.send({ t: 'credit', upto: 1 });
-    await settle();
-    assert.equal(peer.waitingCount, 0, 'credit never goes back');
     peer.send({ t: 'credit', upto: 3 });
     assert.equal((await peer.take('event')).seq, 3);
     await settle();
     assert.equal(peer.waitingCount, 0);
     peer.send({ t: 'credit', upto: 10 });
     assert.equal((await peer.take('event')).seq, 4);
+    peer.send({ t: 'credit', upto: 4 });
     peer.send({ t: 'ack', seq: 4 });
     await Promise.all(sent);
+    void send(client, 5);
+    assert.equal((await peer.take('event')).seq, 5, 'credit never goes back');
   });
 
   describe('resuming', () => {
@@ -291,6 +291,28 @@ describe('Client: event stream', () => {
       assert.deepEqual(log, ['large ERR_FRAME_TOO_LARGE', 'small ok', 'next ok']);
     });
 
+    it('close code 4009 for an event that an earlier connection had sent, it is unknown and a session begins', async () => {
+      const client = stage.client();
+      const log: string[] = [];
+      record(log, 'large', send(client, 'x'.repeat(2_000)));
+      record(log, 'next', send(client, 2));
+      const first = await stage.accept({ credit: { upto: 1 } });
+      await first.take('event');
+      first.cut();
+      const second = await stage.reconnect(client, { session: 's2', resumed: true, credit: { upto: 1 } });
+      await second.take('event');
+      second.close(4009);
+      await until(() => client.state === 'connecting');
+      await settle();
+      stage.clock.advance(10_000);
+      const third = await stage.gateway.accept();
+      assert.deepEqual(await third.welcome({ session: 's3' }), { t: 'hello' });
+      assert.deepEqual([(await third.take('event')).seq, third.waitingCount], [1, 0]);
+      third.send({ t: 'ack', seq: 1 });
+      await until(() => log.length === 2);
+      assert.deepEqual(log, ['large ERR_SESSION_LOST', 'next ok']);
+    });
+
     it('a key that is none, and data that is no value, reject before they get a number', async () => {
       const client = stage.client();
       assert.equal((await errorOf(client.core('a').send('', 'e'))).code, 'ERR_KEY_INVALID');
@@ -456,6 +478,21 @@ describe('Client: event stream', () => {
       const ready = stream.ready();
       await stage.accept({ session: 's2', resumed: false });
       assert.deepEqual(await ready, { resumed: false, nextSeq: 1, unknown: { from: 6, to: 8 } });
+    });
+
+    it('a session that somebody else took over, is not saved any more', async () => {
+      const disk = new Disk();
+      const client = stage.client();
+      const stream = client.events(disk.options);
+      const sent = errorOf(stream.send('a', 'k', 'e', 1));
+      const first = await stage.accept();
+      await first.take('event');
+      first.close(4010);
+      await sent;
+      await stage.reconnect(client, { session: 's9' });
+      await until(() => client.state === 'open');
+      await stream.flush();
+      assert.deepEqual(disk.saves, [{ session: 's1', acked: 0, nextSeq: 1 }]);
     });
 
     it('a load that fails, ends the stream and says why', async () => {
