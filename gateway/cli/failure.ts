@@ -1,5 +1,6 @@
 // How an error is told at the terminal: the code, what happened, and what to do next.
-import { type ErrorCode, fromUnknown, type GrainError } from '../../lib/index.ts';
+import { type ErrorCode, type ErrorReport, fromUnknown, type GrainError } from '../../lib/index.ts';
+import { AnswerError } from './ask.ts';
 import { printable, type Terminal } from './terminal.ts';
 
 /** Where the message alone does not say it. */
@@ -21,9 +22,21 @@ export interface FailureReport {
 }
 
 export function describeFailure(thrown: unknown): FailureReport {
+  if (thrown instanceof AnswerError) return withNext(thrown.report.code, thrown.report.message);
   const error = fromUnknown(thrown);
-  const next = NEXT[error.code];
-  return { code: error.code, message: messageOf(error), ...(next === undefined ? {} : { next }) };
+  return withNext(error.code, messageOf(error));
+}
+
+function withNext(code: string, message: string): FailureReport {
+  const next = NEXT[code as ErrorCode];
+  return { code, message, ...(next === undefined ? {} : { next }) };
+}
+
+/** A refusal that a host answered with. */
+export function tellReport(terminal: Terminal, { code, message, effect, details }: ErrorReport): void {
+  terminal.err(`${terminal.paint('red', code)}: ${printable(message)}\n`);
+  if (effect === 'unknown') terminal.err('  It may have taken effect: look before you try again.\n');
+  if (details !== undefined) terminal.err(`  details: ${printable(JSON.stringify(details))}\n`);
 }
 
 /** For a bug of ours the stack is what helps. */

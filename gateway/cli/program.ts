@@ -1,9 +1,11 @@
 // The commands and their flags. Commands that do real work are imported when they are run: `--help` should be quick.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { CallFlags } from './call-command.ts';
 import type { Cli, ExitCode } from './cli.ts';
 import type { DevFlags } from './dev/dev-command.ts';
 import { tellFailure } from './failure.ts';
 import type { SampleFlags } from './sample/sample-command.ts';
+import type { SendFlags } from './send/send-command.ts';
 
 type Run = () => Promise<ExitCode>;
 
@@ -39,6 +41,8 @@ function makeProgram(cli: Cli, choose: (run: Run) => void): Command {
     })
     .addHelpText('after', examples('granary dev counter.ts', 'granary call counter/one add \'{"by":2}\''));
   addDev(program, cli, choose);
+  addCall(program, cli, choose);
+  addSend(program, cli, choose);
   addSample(program, cli, choose);
   return program;
 }
@@ -66,6 +70,51 @@ function addDev(program: Command, cli: Cli, choose: (run: Run) => void): void {
     );
 }
 
+function addCall(program: Command, cli: Cli, choose: (run: Run) => void): void {
+  remote(program.command('call'))
+    .summary('call a flow of a grain')
+    .description('Calls a flow and prints its result. Exit code 1 when the call was refused or failed.')
+    .argument('<CORE[/KEY]>', 'the grain; without a key, the host takes it from the input')
+    .argument('<FLOW>')
+    .argument('[JSON]', 'the input; - reads it from standard input')
+    .option('--deadline <ms>', 'how long the call may take (default 30000)', wholeNumber)
+    .option('--id <id>', 'command id: within 10 minutes the call runs once, however often it is sent')
+    .addOption(jsonOption('the whole reply, on one line'))
+    .addHelpText(
+      'after',
+      examples('granary call counter/one add \'{"by":2}\'', 'granary call airport/JFK stats --json'),
+    )
+    .action((grain: string, flow: string, input: string | undefined, flags: CallFlags) =>
+      choose(async () => (await import('./call-command.ts')).runCall(cli, grain, flow, input, flags)),
+    );
+}
+
+function addSend(program: Command, cli: Cli, choose: (run: Run) => void): void {
+  remote(program.command('send'))
+    .summary('stream a file of events into grains')
+    .description(
+      'Streams JSON Lines, one event a line, each exactly once. Stopped or killed, the same command goes on where it ' +
+        'was. Exit code 1 when lines were refused; they are told with their numbers.',
+    )
+    .argument('<FILE>', 'JSON Lines; - for standard input, which cannot be resumed')
+    .requiredOption('--core <name>', 'the Core that gets the events')
+    .requiredOption('--event <name>', 'the event that each line is')
+    .option(
+      '--key <property>',
+      'property of the line that names the grain (default the entity key of the Core)',
+    )
+    .option('--rate <n>', 'most events a second (default as fast as they are taken)', positive)
+    .option('--window <n>', 'most events on their way (default 1024)', positive)
+    .option('--from <line>', 'begin with this line, whatever was sent before', positive)
+    .option('--restart', 'begin with the first line, whatever was sent before')
+    .option('--state <file>', 'where the position is kept (default below ~/.cache/granary)')
+    .addOption(jsonOption('a summary on standard output, no progress'))
+    .addHelpText('after', examples('granary send flights.jsonl --core airport --key origin --event flight'))
+    .action((file: string, flags: SendFlags) =>
+      choose(async () => (await import('./send/send-command.ts')).runSend(cli, file, flags)),
+    );
+}
+
 function addSample(program: Command, cli: Cli, choose: (run: Run) => void): void {
   program
     .command('sample', { hidden: true })
@@ -80,6 +129,14 @@ function addSample(program: Command, cli: Cli, choose: (run: Run) => void): void
     .action((flags: SampleFlags) =>
       choose(async () => (await import('./sample/sample-command.ts')).runSample(cli, flags)),
     );
+}
+
+/** Flags of the commands that ask a running host. */
+function remote(command: Command): Command {
+  return command
+    .option('--url <url>', 'the host (default http://127.0.0.1:7400)')
+    .option('--token <secret>', 'bearer token')
+    .addOption(configOption());
 }
 
 function logLevelOption(): Option {
@@ -103,6 +160,11 @@ function configOption(): Option {
 function wholeNumber(text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('It must be a whole number.');
+}
+
+function positive(text: string): number {
+  if (wholeNumber(text) > 0) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number from 1.');
 }
 
 function examples(...lines: readonly string[]): string {

@@ -11,15 +11,17 @@ import { shownPath } from './shown-path.ts';
 
 const NAMES = ['ts', 'mts', 'js', 'mjs', 'json'].map((ending) => `granary.config.${ending}`);
 
+type GivenSettings = { readonly [Name in keyof GranaryConfig]?: GranaryConfig[Name] | undefined };
+
 /** @throws ERR_CONFIG_INVALID, ERR_FILE_UNREADABLE */
 export async function readSettings(
   cli: Cli,
-  flags: Partial<GranaryConfig>,
+  flags: GivenSettings,
   named?: string,
 ): Promise<Partial<GranaryConfig>> {
   const file = settingsFile(cli.folder, named);
   const fromFile = file === undefined ? {} : fromFolder(await readFile(file), path.dirname(file));
-  return { ...fromFile, ...settingsFromEnv(cli.env), ...given(flags) };
+  return { ...fromFile, ...settingsFromEnv(cli.env), ...(given(flags) as Partial<GranaryConfig>) };
 }
 
 function settingsFile(folder: string, named: string | undefined): string | undefined {

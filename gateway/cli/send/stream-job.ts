@@ -5,6 +5,8 @@
 //   K2. `base` changes only together with the session, in one write of the state file.
 //   K3. When a session is lost with events whose outcome nobody knows, the job ends and the state file stays as it is:
 //       going on might lose or double them, and the next process has to find out the same.
+//   K4. A frame that is too large takes no number, which shifts K1. So an event that is larger than any that was taken
+//       yet travels alone, and the shift is saved before anything follows it.
 import { type Clock, fromUnknown, GrainError } from '../../../lib/index.ts';
 import type { EventStream, GranaryClient, StreamPosition } from '../../client/node.ts';
 import { EMPTY_STATE, type JobState, type Refusal } from './job-state.ts';
@@ -16,6 +18,8 @@ export interface JobItem {
   readonly data: unknown;
   /** Share of the input up to here, from 0 to 1. */
   readonly share: number;
+  /** About how large its frame is. @default small */
+  readonly bytes?: number;
 }
 
 export interface JobOptions {
@@ -54,6 +58,8 @@ export interface JobResult {
   readonly ms: number;
 }
 
+/** Every gateway takes frames of this size. */
+const SMALL_BYTES = 8_000;
 /** Refusals that the state file lists. */
 const LISTED_MAX = 1_000;
 
@@ -74,6 +80,8 @@ class JobRun {
   #settledNow = 0;
   /** Number in the session up to which all are settled. */
   #acked = 0;
+  /** Size up to which events need not travel alone. */
+  #taken = SMALL_BYTES;
   /** Ends the job. */
   #failure: GrainError | undefined;
   #openCount = 0;
@@ -105,7 +113,8 @@ class JobRun {
     for await (const item of input(this.#skipped)) {
       await Promise.race([this.#turn(startedMs), closed]);
       if (stopSignal.aborted || this.#failure) break;
-      this.#send(item);
+      if ((item.bytes ?? 0) > this.#taken) await Promise.race([this.#sendAlone(item), closed]);
+      else void this.#send(item);
     }
     const isStopped = stopSignal.aborted;
     if (!isStopped && !this.#failure) {
@@ -189,18 +198,32 @@ class JobRun {
     });
   }
 
-  #send({ line, key, data, share }: JobItem): void {
+  /** Resolves to the code of the refusal, if it was refused. */
+  #send({ line, key, data, share }: JobItem): Promise<string | undefined> {
     const { core, event } = this.#options;
     this.#openCount += 1;
-    this.#stream.send(core, key, event, data).then(
-      () => this.#settle(share),
+    return this.#stream.send(core, key, event, data).then(
+      () => {
+        this.#settle(share);
+        return undefined;
+      },
       (thrown: unknown) => {
         const { code, message, effect } = fromUnknown(thrown);
         if (code === 'ERR_SESSION_LOST') this.#failure ??= lost(this.#state.base + this.#acked + 1);
         this.#refuse({ line, code, message, effect });
         this.#settle(share);
+        return code;
       },
     );
+  }
+
+  async #sendAlone(item: JobItem): Promise<void> {
+    await this.#settleAll();
+    const refusal = await this.#send(item);
+    if (refusal === undefined) this.#taken = Math.max(this.#taken, item.bytes ?? 0);
+    if (refusal !== 'ERR_FRAME_TOO_LARGE') return;
+    this.#state = { ...this.#state, base: this.#state.base + 1 };
+    if (this.#stream.position) await this.#save(this.#stream.position);
   }
 
   #refuse(refusal: Refusal): void {
