@@ -1,12 +1,13 @@
 // Connection: one socket of `GET /v1/stream`, from upgrade to close.
 // Owns: the phase, who the client is, the frames that go out, and back-pressure. Does not own: the order of events
-// (session.ts), calls and subscriptions (calls.ts, subscriptions.ts), time (heartbeat.ts).
+// (session.ts), calls and subscriptions (calls.ts, subscriptions.ts), time (heartbeat.ts). It is long because every
+// frame, and every reason to end, passes here; what they lead to is elsewhere.
 //   O1. Nothing but hello is taken before hello; nothing is taken after the connection began to close.
 //   O2. Frames go out once per turn of the loop, in the order in which they came up, in one write.
 //   O3. What waits to go out is bounded: reading stops at `pauseBytes`, the connection ends at `bufferBytesMax`.
 //   O4. What the connection holds (session, calls, subscriptions) is given back exactly once.
 import type { Duplex } from 'node:stream';
-import { type Clock, fromUnknown, GrainError, type Logger, type Rng } from '../../lib/index.ts';
+import { assert, type Clock, fromUnknown, GrainError, type Logger, type Rng } from '../../lib/index.ts';
 import type { ClusterClient } from '../../silo/index.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { TokenAuth } from '../auth/token-auth.ts';
@@ -42,6 +43,14 @@ export interface StreamHost {
 }
 
 type Phase = 'hello' | 'open' | 'draining' | 'closing' | 'closed';
+
+const NEXT: Readonly<Record<Phase, readonly Phase[]>> = {
+  hello: ['open', 'closing', 'closed'],
+  open: ['draining', 'closing', 'closed'],
+  draining: ['closing', 'closed'],
+  closing: ['closed'],
+  closed: [],
+};
 
 const STRIKES_MAX = 3;
 
@@ -86,7 +95,7 @@ export class Connection implements Beating {
   // ---- The socket ----
 
   onMessage(data: Buffer, isBinary: boolean): void {
-    if (this.#phase === 'closing' || this.#phase === 'closed') return;
+    if (this.#isOver) return;
     const { heartbeat, stats, limits } = this.#host;
     this.heardTick = heartbeat.tick;
     stats.framesIn += 1;
@@ -106,13 +115,13 @@ export class Connection implements Beating {
     }
   }
 
-  onPong(): void {
+  onSign(): void {
     this.heardTick = this.#host.heartbeat.tick;
   }
 
   onSocketClosed(code: number): void {
     if (this.#phase === 'closed') return;
-    this.#phase = 'closed';
+    this.#enter('closed');
     this.#release();
     this.#outbox.drop();
     this.#host.heartbeat.remove(this);
@@ -123,9 +132,9 @@ export class Connection implements Beating {
   onSocketError(error: Error): void {
     // What ws refuses (bad UTF-8, frames too large, broken headers) it closes by itself.
     this.#host.log.debug({ err: error, principal: this.#principal?.name }, 'stream.broken');
-    if (this.#phase === 'closing' || this.#phase === 'closed') return;
+    if (this.#isOver) return;
     this.#host.stats.malformed += 1;
-    this.#phase = 'closing';
+    this.#enter('closing');
     this.#release();
     this.#host.heartbeat.watchClosing(this);
   }
@@ -148,7 +157,7 @@ export class Connection implements Beating {
   #open(admission: Admission): void {
     const host = this.#host;
     const codec = this.#codec;
-    this.#phase = 'open';
+    this.#enter('open');
     this.#principal = admission.principal;
     this.#admission = admission;
     this.#ws.liftLimit(host.limits.maxFrameBytes);
@@ -287,7 +296,7 @@ export class Connection implements Beating {
   // ---- Frames out ----
 
   send(frame: Wire): void {
-    if (this.#phase === 'closing' || this.#phase === 'closed') return;
+    if (this.#isOver) return;
     this.#outbox.push(frame);
     if (this.#outbox.bytes > this.#host.limits.bufferBytesMax) this.close(CLOSE.tooSlow);
     else if (!this.#isScheduled) this.#schedule();
@@ -305,7 +314,7 @@ export class Connection implements Beating {
   /** Sends what there is (O2). Called by the host, some time after `schedule`. */
   flush(): void {
     this.#isScheduled = false;
-    if (this.#phase === 'closing' || this.#phase === 'closed') return;
+    if (this.#isOver) return;
     this.#session?.collect(this.#outbox.frames);
     this.#host.stats.framesOut += this.#outbox.write();
     if (this.#outbox.bytes > this.#host.limits.bufferBytesMax) this.close(CLOSE.tooSlow);
@@ -314,7 +323,7 @@ export class Connection implements Beating {
   }
 
   #updateReading(): void {
-    if (this.#phase === 'closing' || this.#phase === 'closed') return;
+    if (this.#isOver) return;
     const heldBytes = (this.#session?.unsettledBytes ?? 0) + (this.#calls?.bytes ?? 0);
     // The common case, looked at first: nothing waits anywhere, and nothing is paused.
     if (!this.#gate.isPaused && heldBytes <= this.#host.limits.unsettledBytesMax && !this.#outbox.isBehind)
@@ -380,20 +389,20 @@ export class Connection implements Beating {
   drain(reconnectAfterMs: number): void {
     if (this.#phase === 'hello') this.close(CLOSE.draining);
     if (this.#phase !== 'open') return;
-    this.#phase = 'draining';
+    this.#enter('draining');
     this.#session?.stop();
     this.send(this.#codec.encode({ t: 'drain', reconnect_after_ms: reconnectAfterMs }));
   }
 
   close(code: CloseCode, error?: GrainError): void {
-    if (this.#phase === 'closing' || this.#phase === 'closed') return;
+    if (this.#isOver) return;
     const { log, stats, heartbeat } = this.#host;
     // What settled is told first: it spares the client an event of unknown outcome.
     this.#session?.collect(this.#outbox.frames);
     if (error) this.#outbox.push(this.#codec.encode({ t: 'error', error: reportOf(error) }));
     if (code === CLOSE.tooSlow) this.#outbox.drop();
     stats.framesOut += this.#outbox.write();
-    this.#phase = 'closing';
+    this.#enter('closing');
     this.#release();
     stats.closed.set(code, (stats.closed.get(code) ?? 0) + 1);
     log.info(
@@ -408,6 +417,16 @@ export class Connection implements Beating {
   /** Ends the socket without a word. */
   destroy(): void {
     this.#ws.terminate();
+  }
+
+  #enter(next: Phase): void {
+    assert(NEXT[this.#phase].includes(next), `connection: ${this.#phase} -> ${next}`);
+    this.#phase = next;
+  }
+
+  /** Nothing is taken, and nothing more is said. */
+  get #isOver(): boolean {
+    return this.#phase === 'closing' || this.#phase === 'closed';
   }
 
   /** O4. */

@@ -50,6 +50,8 @@ interface CoreLanes {
 
 /** Idle lanes are dropped when there are more than this and four windows of lanes. */
 const LANES_KEPT = 4_096;
+/** Names of Cores beyond these are looked up again: with rights across tenants there is no end of them. */
+const NAMES_KEPT = 1_024;
 
 export class StreamSession implements LaneOwner {
   readonly attach: number;
@@ -243,6 +245,7 @@ export class StreamSession implements LaneOwner {
     const manifest = this.cluster.manifests().get(target.core);
     if (!manifest) throw new GrainError('ERR_CORE_UNKNOWN', { core: target.core });
     this.#byName ??= new Map();
+    if (this.#byName.size >= NAMES_KEPT) this.#dropNames();
     // `core` and `tenant/core` may mean the same grains, and those must share their lanes: `prev` counts on it.
     const fullName = `${target.tenant}/${target.core}`;
     const core = this.#byName.get(fullName) ?? {
@@ -274,6 +277,12 @@ export class StreamSession implements LaneOwner {
         this.#laneCount -= 1;
       }
     }
+  }
+
+  /** Only before a Core is looked up: one that somebody holds must stay the one that others find. */
+  #dropNames(): void {
+    this.#dropIdleLanes();
+    for (const [name, { lanes }] of this.#byName ?? []) if (lanes.size === 0) this.#byName?.delete(name);
   }
 
   /** The key of an event that names none: the Core's entity key in its data, so that its lane is known. */

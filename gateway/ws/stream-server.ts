@@ -6,7 +6,15 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Server, WebSocketServer } from 'ws';
-import { type Clock, fromUnknown, GrainError, type Logger, type Rng, toReport } from '../../lib/index.ts';
+import {
+  type Clock,
+  fromUnknown,
+  GrainError,
+  type Logger,
+  type Rng,
+  type TimerHandle,
+  toReport,
+} from '../../lib/index.ts';
 import type { ClusterClient } from '../../silo/index.ts';
 import { checkLocalRequest, checkOrigin } from '../auth/local-request.ts';
 import type { Principal } from '../auth/principal.ts';
@@ -120,17 +128,18 @@ export class StreamServer {
       connection.drain(Math.round(rng.next() * limits.reconnectSpreadMs));
     }
     if (this.#connections.size === 0) return;
+    // Half a second of the budget is for saying goodbye.
+    const goodbye = clock.setTimer(Math.max(0, budgetMs - 500), () => {
+      for (const connection of this.#connections) connection.close(CLOSE.draining);
+    });
+    let end: TimerHandle | undefined;
     await new Promise<void>((resolve) => {
       this.#onEmpty = resolve;
-      // Half a second of the budget is for saying goodbye.
-      clock.setTimer(Math.max(0, budgetMs - 500), () => {
-        for (const connection of this.#connections) connection.close(CLOSE.draining);
-      });
-      clock.setTimer(budgetMs, () => {
-        this.destroy();
-        resolve();
-      });
+      end = clock.setTimer(budgetMs, resolve);
     });
+    goodbye.cancel();
+    end?.cancel();
+    this.destroy();
   }
 
   /** Ends all connections without a word. */

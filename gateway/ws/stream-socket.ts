@@ -4,8 +4,8 @@ import { CLOSE, HELLO_BYTES_MAX } from '../protocol.ts';
 /** What a socket tells; one set of listeners serves all of them, so that an idle connection holds no closures. */
 export interface SocketOwner {
   onMessage(data: Buffer, isBinary: boolean): void;
-  /** A sign of life that is no frame of ours. */
-  onPong(): void;
+  /** A sign of life that is no frame of ours: a ping or pong. */
+  onSign(): void;
   onSocketClosed(code: number): void;
   onSocketError(error: Error): void;
 }
@@ -55,7 +55,7 @@ function onMessage(this: WebSocket, data: WebSocket.RawData, isBinary: boolean):
 }
 
 function onSign(this: WebSocket): void {
-  ownerOf(this)?.onPong();
+  ownerOf(this)?.onSign();
 }
 
 function onClose(this: WebSocket, code: number): void {

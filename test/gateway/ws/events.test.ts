@@ -320,6 +320,25 @@ describe('Stream, events', () => {
     );
   });
 
+  it('more grains, and more tenants, than a session keeps in mind: order and numbers stay true', async () => {
+    await start({ limits: { windowEvents: 64 } });
+    const [client] = await rig.join();
+    let seq = 0;
+    const send = async (fields: object): Promise<void> => {
+      client.send({ t: 'event', seq: (seq += 1), core: 'airport', key: 'A', event: 'flight', ...fields });
+      if (seq % 40 === 0) await client.until(seq);
+    };
+    await send({ key: 'FIRST' });
+    for (let count = 0; count < 4_500; count += 1) await send({ key: `K${count}` });
+    for (let count = 0; count < 1_100; count += 1) await send({ core: `t${count}/airport` });
+    await send({ key: 'FIRST' });
+    await send({ key: 'FIRST' });
+    await client.until(seq);
+    assert.equal(rig.cluster.applied.length, seq);
+    const first = rig.cluster.dispatched.filter(({ key }) => key === 'FIRST');
+    assert.deepEqual(marks(first), ['1<0', `${seq - 1}<0`, `${seq}<${seq - 1}`]);
+  });
+
   it('any mix of refusals, losses and late answers over several grains applies each event once, in order', async () => {
     await start({ limits: { laneEventsMax: 8, retryFirstMs: 1, retryMostMs: 8 } });
     const [client] = await rig.join();

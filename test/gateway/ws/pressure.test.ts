@@ -71,6 +71,18 @@ describe('Stream, pressure', () => {
     assert.equal(rig.stream.report.connections, 0);
   });
 
+  it('a client that sends pings and reads no pongs is ended', async () => {
+    await start({ limits: { heartbeatMs: 600_000 } });
+    const [client] = await rig.join();
+    rawOf(client).pause();
+    const payload = Buffer.alloc(125);
+    for (let round = 0; round < 2_000 && rig.stream.report.connections > 0; round += 1) {
+      for (let count = 0; count < 1_000; count += 1) client.socket.ping(payload);
+      await settle(2);
+    }
+    assert.equal(rig.stream.report.connections, 0); // ws bounds the pongs that wait
+  });
+
   it('a slow reader that catches up is read again', async () => {
     await start({ limits: { pauseBytes: 100_000 } });
     rig.cluster.handler = () => 'x'.repeat(100_000);
@@ -207,5 +219,26 @@ describe('Stream, pressure', () => {
     rig.clock.advance(1_600);
     assert.equal(await client.closed, 4013);
     await drained;
+  });
+});
+
+describe('Stream, many connections', () => {
+  let rig: Rig;
+  afterEach(() => rig.stop());
+
+  it('2,000 idle connections: none is lost over the heartbeats, and one that speaks is served', async () => {
+    rig = await Rig.start({ limits: { heartbeatMs: 1_500 } });
+    const clients: StreamClient[] = [];
+    while (clients.length < 2_000) {
+      const joined = await Promise.all(Array.from({ length: 100 }, () => rig.join()));
+      clients.push(...joined.map(([client]) => client));
+    }
+    for (let tick = 0; tick < 45; tick += 1) {
+      rig.clock.advance(100);
+      await settle(6);
+    }
+    assert.equal(rig.stream.report.connections, 2_000);
+    clients[1_234]?.event(1);
+    await clients[1_234]?.until(1);
   });
 });
