@@ -226,9 +226,12 @@ export class Silo implements ClusterClient, CallSender {
     if (envelope.tenant === '') envelope.tenant = DEFAULT_TENANT;
     host.dispatch(envelope);
     // Most local calls are over by now: only the others need somebody to watch their deadline.
-    if (envelope.deadlineMs !== Infinity && !envelope.isSettled && envelope.wheelPrev === null) {
-      this.#wheel.schedule(envelope, envelope.deadlineMs);
-    }
+    if (!envelope.isSettled) this.watch(envelope);
+  }
+
+  watch(envelope: Envelope): void {
+    if (envelope.deadlineMs === Infinity || envelope.wheelPrev !== null) return;
+    this.#wheel.schedule(envelope, envelope.deadlineMs);
   }
 
   ref<C extends AnyCore>(

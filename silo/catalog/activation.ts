@@ -9,6 +9,8 @@
 //   A4. It is in the idle list of its table exactly while it is active, nothing runs and nothing waits.
 import {
   assert,
+  type CommitLevel,
+  copyValue,
   estimateBytes,
   fromUnknown,
   GrainError,
@@ -21,6 +23,7 @@ import type { CallChain, Envelope } from '../messaging/envelope.ts';
 import { advanceReminder, decideTick } from '../reminders/schedule.ts';
 import type {
   Claim,
+  CommitOutcome,
   GrainCommit,
   GrainStorage,
   StoredCommand,
@@ -42,6 +45,7 @@ import { TimerNode } from './timer-node.ts';
 import { memoryValue, Turn } from './turn.ts';
 
 const NOTHING: readonly never[] = Object.freeze([]);
+const NO_COMMIT = 0;
 /** Readonly turns that may run beside each other in one activation. */
 const READERS_MAX = 1_024;
 
@@ -191,9 +195,9 @@ export class Activation implements GrainId {
     const messages: Message[] = [];
     for (let message = this.#mailbox?.shift(); message; message = this.#mailbox?.shift())
       messages.push(message);
-    for (const envelope of this.#extras?.commands?.takeWaiting() ?? []) {
-      envelope.putBack();
-      messages.push({ envelope, flow: this.host.flows.get(envelope.flow) });
+    for (const message of this.#extras?.commands?.takeWaiting() ?? NOTHING) {
+      message.envelope.putBack();
+      messages.push(message);
     }
     return messages;
   }
@@ -229,6 +233,7 @@ export class Activation implements GrainId {
   #canStart({ envelope, flow }: Message): boolean {
     if (this.#isLeaving) return false;
     if (this.#running === 0) return true;
+    if (envelope.kind === 'forget') return false; // not beside turns that still write
     const { maxConcurrent, reentrant } = this.host.definition.instance;
     if (envelope.mark && this.#extras?.runningSources?.has(envelope.mark.source)) return false;
     if (flow?.isReadonly && this.#running === this.#readers && this.#running < READERS_MAX) return true;
@@ -276,13 +281,27 @@ export class Activation implements GrainId {
 
   #start(message: Message): void {
     const { envelope } = message;
+    const nowMs = this.host.clock.nowMs();
+    // The wheel may be late, after a flow that blocked the loop: what has expired must not start (P5).
+    if (nowMs >= envelope.deadlineMs) return envelope.onDue();
     if (!envelope.begin()) return;
-    if (envelope.mark && !this.#admitMark(envelope)) return;
-    if (envelope.kind === 'forget') return this.#forgetNow(envelope);
-    const flow = envelope.tick ? this.#admitTick(envelope) : message.flow;
-    if (!flow) return;
-    if (envelope.commandId !== undefined && !this.#admitCommand(envelope)) return;
-    this.#run(envelope, flow, 1);
+    try {
+      if (envelope.mark && !this.#admitMark(envelope)) return;
+      if (envelope.kind === 'forget') return this.#forgetNow(envelope);
+      const flow = envelope.tick ? this.#admitTick(envelope) : message.flow;
+      if (!flow) return;
+      if (envelope.commandId !== undefined && !this.#admitCommand(message)) return;
+      this.#run(envelope, flow, 1, nowMs);
+    } catch (broken) {
+      this.#broken(envelope, broken);
+    }
+  }
+
+  /** An invariant of ours does not hold: this activation cannot be trusted any more, its silo can. */
+  #broken(envelope: Envelope, broken: unknown): void {
+    this.host.logger.error({ grain: this.name, err: broken }, 'activation.broken');
+    envelope.reject(fromUnknown(broken));
+    this.#end(new GrainError('ERR_GRAIN_MOVED'), 'invariant_broken');
   }
 
   /** Whether the mark lets the message run; if not, it has been answered. */
@@ -291,10 +310,7 @@ export class Activation implements GrainId {
     if (!mark) return true;
     const stored = this.#extras?.marks?.get(mark.source);
     const decision = decideMark(stored, mark);
-    if (decision.kind === 'apply' && !mark.refusal) {
-      if (this.host.isOverlapping) (this.#more.runningSources ??= new Set()).add(mark.source);
-      return true;
-    }
+    if (decision.kind === 'apply' && !mark.refusal) return true;
     if (decision.kind === 'apply' && mark.refusal && envelope.kind === 'bus') {
       envelope.reject(new GrainError(mark.refusal.code, { message: mark.refusal.message }));
     } else if (decision.kind === 'apply' && mark.refusal) {
@@ -309,8 +325,9 @@ export class Activation implements GrainId {
   /** Commits that the message was refused for good, and tells it: sent again, it is refused again (hazards.md 3). */
   #recordRefusal(envelope: Envelope, error: GrainError): void {
     const mark = this.#advanceMark(envelope, error);
-    if (mark) this.#issue({ ...this.#emptyChanges(), marks: [mark] }, this.host.definition.level);
-    this.#reply(envelope, undefined, error);
+    const { level } = this.host.definition;
+    const own = mark ? this.#issue({ ...this.#emptyChanges(), marks: [mark] }, level) : NO_COMMIT;
+    this.#reply(envelope, undefined, error, own);
   }
 
   #advanceMark(envelope: Envelope, refusal: GrainError | undefined): StoredMark | undefined {
@@ -351,44 +368,48 @@ export class Activation implements GrainId {
     return undefined;
   }
 
-  #admitCommand(envelope: Envelope): boolean {
+  #admitCommand(message: Message): boolean {
+    const { envelope } = message;
     const id = commandName(envelope.principal, envelope.commandId ?? '');
     const commands = (this.#more.commands ??= new CommandMemory(undefined));
     const hash = inputHash(envelope.flow, envelope.input);
-    const decision = commands.decide(envelope, id, hash, this.host.clock.wallMs());
+    const decision = commands.decide(message, id, hash, this.host.clock.wallMs());
     switch (decision.kind) {
       case 'run':
         return true;
       case 'wait':
         return false;
       case 'answer':
-        this.#commits.whenOpen((failure) => {
+        this.whenOpen((failure) => {
           if (failure) envelope.reject(failure);
           else answerCommand(envelope, decision.command);
         });
         return false;
       case 'refused':
-        envelope.reject(decision.error);
+        this.#reply(envelope, undefined, decision.error);
         return false;
     }
   }
 
-  #run(envelope: Envelope, flow: HostedFlow, attempt: number): void {
+  #run(envelope: Envelope, flow: HostedFlow, attempt: number, startMs: number): void {
     const { host } = this;
-    const startMs = host.clock.nowMs();
     if (this.#running === 0 && this.idlePrev !== null) host.table.nowBusy(this);
     this.#running += 1;
     if (flow.isReadonly) this.#readers += 1;
+    if (envelope.mark && (flow.isReadonly || host.isOverlapping))
+      (this.#more.runningSources ??= new Set()).add(envelope.mark.source);
     host.metrics.turnsStarted += 1;
     const turn = new Turn(this, envelope, flow, startMs, attempt);
     let result: unknown;
+    let pending: Promise<unknown> | undefined;
     try {
       result = turn.execute();
+      pending = asPromise(result);
     } catch (thrown) {
       this.#finish(turn, undefined, turn.failureOf(thrown));
       return;
     }
-    if (!isThenable(result)) {
+    if (!pending) {
       this.#returned(turn, result);
       return;
     }
@@ -397,7 +418,7 @@ export class Activation implements GrainId {
     else this.#turns = new Set([this.#turns, turn]);
     envelope.abandoned = (error) => turn.abort(error);
     host.wheel.schedule(turn, startMs + flow.definition.timeLimitMs);
-    result.then(
+    pending.then(
       (output) => this.#returned(turn, output),
       (thrown: unknown) => this.#finish(turn, undefined, turn.failureOf(thrown)),
     );
@@ -422,17 +443,13 @@ export class Activation implements GrainId {
 
   #finish(turn: Turn, output: unknown, failure: GrainError | undefined): void {
     if (turn.isEnded) return; // given up: another activation has the grain by now
-    const { host } = this;
     this.#endTurn(turn, failure);
     try {
       if (failure) this.#settleFailed(turn, failure);
       else if (this.#hasConflict(turn)) this.#settleConflict(turn);
       else this.#settleDone(turn, output);
     } catch (broken) {
-      // An invariant of ours: this activation cannot be trusted any more, its silo can.
-      host.logger.error({ grain: this.name, err: broken }, 'activation.broken');
-      turn.envelope.reject(fromUnknown(broken));
-      this.#end(new GrainError('ERR_GRAIN_MOVED'), 'invariant_broken');
+      this.#broken(turn.envelope, broken);
     }
     this.#pump();
   }
@@ -469,15 +486,14 @@ export class Activation implements GrainId {
   }
 
   #settleConflict(turn: Turn): void {
-    if (turn.attempt === 1) {
-      if (turn.envelope.mark && this.host.isOverlapping)
-        this.#more.runningSources?.add(turn.envelope.mark.source);
-      this.#run(turn.envelope, turn.flow, 2);
+    const { envelope, flow } = turn;
+    // A caller that has gone is not run for again: nothing starts after its deadline (P5).
+    if (turn.attempt === 1 && !envelope.isSettled) {
+      this.#run(envelope, flow, 2, this.host.clock.nowMs());
       return;
     }
-    const error = new GrainError('ERR_TURN_CONFLICT', { flow: turn.flow.name, grain: this.name });
-    this.#settleWaiting(turn.envelope, undefined);
-    turn.envelope.reject(error);
+    this.#settleWaiting(envelope, undefined);
+    envelope.reject(new GrainError('ERR_TURN_CONFLICT', { flow: flow.name, grain: this.name }));
   }
 
   /** The turn left nothing; but a refusal at a mark and the outcome of a command are remembered. */
@@ -488,35 +504,37 @@ export class Activation implements GrainId {
     const mark = isRemembered ? this.#advanceMark(envelope, failure) : undefined;
     const command = failure.spec.lasting ? this.#commandOf(envelope, { error: failure }) : undefined;
     const waiting = this.#settleWaiting(envelope, command);
+    let own = NO_COMMIT;
     if (mark || command) {
       const changes = {
         ...this.#emptyChanges(),
         marks: mark ? [mark] : NOTHING,
         commands: command ? [command] : NOTHING,
       };
-      this.#issue(changes, turn.flow.level);
+      own = this.#issue(changes, turn.flow.level);
     }
-    this.#reply(envelope, undefined, failure);
-    for (const other of waiting) this.#reply(other, undefined, failure);
+    this.#reply(envelope, undefined, failure, own);
+    for (const other of waiting) this.#reply(other.envelope, undefined, failure, own);
   }
 
   #settleDone(turn: Turn, output: unknown): void {
     const { envelope, flow } = turn;
     const { mark: sent, commandId, tick } = envelope;
     if (turn.draft) this.#applyValues(turn);
-    if (turn.collections.length > 0) this.#tellOverlapping(turn);
+    if (turn.collections.length > 0 || turn.isForgetting) this.#tellOverlapping(turn);
     const mark = sent ? this.#advanceMark(envelope, undefined) : undefined;
     const command = commandId === undefined ? undefined : this.#commandOf(envelope, { output });
     const waiting = commandId === undefined ? NOTHING : this.#settleWaiting(envelope, command);
     if (tick) this.#advanceTick(turn);
+    let own = NO_COMMIT;
     if (mark || command || turn.hasChanges) {
-      this.#commitTurn(turn, mark, command);
+      own = this.#commitTurn(turn, mark, command);
     } else if (flow.definition.read === 'checked') {
       this.#replyChecked(envelope, output);
       return;
     }
-    this.#reply(envelope, output, undefined);
-    for (const other of waiting) this.#reply(other, output, undefined);
+    this.#reply(envelope, output, undefined, own);
+    for (const other of waiting) this.#reply(other.envelope, copyValue(output), undefined, own);
   }
 
   #resize(bytes: number): void {
@@ -546,6 +564,10 @@ export class Activation implements GrainId {
   #tellOverlapping(turn: Turn): void {
     for (const other of this.#turnsInFlight) {
       other.foreignWrites ??= new Set();
+      if (turn.isForgetting) {
+        for (const { name: field } of this.host.definition.fields)
+          for (const name of writeNames({ op: 'clear', field })) other.foreignWrites.add(name);
+      }
       for (const change of turn.collections)
         for (const name of writeNames(change)) other.foreignWrites.add(name);
     }
@@ -557,18 +579,20 @@ export class Activation implements GrainId {
   ): StoredCommand | undefined {
     if (envelope.commandId === undefined) return undefined;
     const id = commandName(envelope.principal, envelope.commandId);
-    return storedCommand(id, inputHash(envelope.flow, envelope.input), this.host.clock.wallMs(), outcome);
+    // Of the input as it came: the flow may have changed its copy since.
+    const hash = this.#extras?.commands?.runningHash(id) ?? inputHash(envelope.flow, envelope.input);
+    return storedCommand(id, hash, this.host.clock.wallMs(), outcome);
   }
 
-  #settleWaiting(envelope: Envelope, command: StoredCommand | undefined): readonly Envelope[] {
+  #settleWaiting(envelope: Envelope, command: StoredCommand | undefined): readonly Message[] {
     if (envelope.commandId === undefined) return NOTHING;
     const id = commandName(envelope.principal, envelope.commandId);
     const waiting = this.#extras?.commands?.settle(id, command) ?? NOTHING;
     if (command) return waiting;
     // Nothing is remembered: each of them may run it now.
-    for (const other of waiting) {
-      other.putBack();
-      this.accept({ envelope: other, flow: this.host.flows.get(other.flow) });
+    for (const message of waiting) {
+      message.envelope.putBack();
+      this.accept(message);
     }
     return NOTHING;
   }
@@ -596,7 +620,8 @@ export class Activation implements GrainId {
     };
   }
 
-  #commitTurn(turn: Turn, mark: StoredMark | undefined, command: StoredCommand | undefined): void {
+  /** Answers the commit's number. */
+  #commitTurn(turn: Turn, mark: StoredMark | undefined, command: StoredCommand | undefined): number {
     if (turn.isForgetting) this.#forgetVisible();
     const { level } = turn.flow;
     const hasMore =
@@ -606,11 +631,11 @@ export class Activation implements GrainId {
       turn.emitted.length > 0;
     if (level === 'volatile' && !hasMore && !turn.isForgetting) {
       this.#keepDirty(turn, mark);
-      return;
+      return NO_COMMIT;
     }
     const reminders = turn.reminders ? [...turn.reminders] : NOTHING;
     for (const [name, reminder] of reminders) this.#setReminder(name, reminder);
-    this.#issue(
+    return this.#issue(
       {
         changed: turn.isForgetting && !turn.hasValues ? NOTHING : turn.changed,
         collections: turn.collections,
@@ -631,7 +656,8 @@ export class Activation implements GrainId {
     if (mark) this.#more.dirtyMarks.set(mark.source, mark);
   }
 
-  #issue(changes: TurnChanges, level: 'committed' | 'async' | 'volatile'): void {
+  /** Hands the next commit over, and answers its number. */
+  #issue(changes: TurnChanges, level: CommitLevel): number {
     const { host } = this;
     const commits = this.#commits;
     const isFirst = commits.issued === 0;
@@ -663,11 +689,18 @@ export class Activation implements GrainId {
       forget: changes.forget,
     };
     host.metrics.commits += 1;
-    host.storage.commit(this.claim, commit, (outcome) => {
+    const done = (outcome: CommitOutcome): void => {
       const failure = commits.settle(number, outcome);
       if (failure) this.#commitFailed(failure);
       else if (this.#state === 'deactivating' && commits.isSettled) this.#release();
-    });
+    };
+    try {
+      host.storage.commit(this.claim, commit, done);
+    } catch (thrown) {
+      // A driver that breaks its contract: without an outcome the activation could never leave.
+      queueMicrotask(() => done({ kind: 'failed', error: fromUnknown(thrown) }));
+    }
+    return number;
   }
 
   #numberEmissions(
@@ -717,15 +750,15 @@ export class Activation implements GrainId {
   #forgetNow(envelope: Envelope): void {
     this.values = this.host.initialValues;
     this.#forgetVisible();
-    this.#issue({ ...this.#emptyChanges(), forget: true }, 'committed');
-    this.#reply(envelope, undefined, undefined);
+    const own = this.#issue({ ...this.#emptyChanges(), forget: true }, 'committed');
+    this.#reply(envelope, undefined, undefined, own);
     this.#pump();
   }
 
   // --- replies -----------------------------------------------------------------------------------------------------
 
-  /** Tells the outcome once everything that the turn could have seen is durable (A2). */
-  #reply(envelope: Envelope, output: unknown, error: GrainError | undefined): void {
+  /** Tells the outcome once everything that the turn could have seen is durable (A2). `own` is its own commit. */
+  #reply(envelope: Envelope, output: unknown, error: GrainError | undefined, own = NO_COMMIT): void {
     const ledger = this.#ledger;
     if (!ledger || ledger.isOpen) {
       if (error) envelope.reject(error);
@@ -734,9 +767,9 @@ export class Activation implements GrainId {
     }
     ledger.whenOpen((failure) => {
       const said = failure ?? error;
-      if (said) envelope.reject(said);
-      else envelope.resolve(output);
-    });
+      if (!said) envelope.resolve(output);
+      else if (!failure?.spec.lasting || !this.#refuseInNext(envelope, failure)) envelope.reject(said);
+    }, own);
   }
 
   #replyChecked(envelope: Envelope, output: unknown): void {
@@ -944,8 +977,9 @@ function collidesWith(change: GrainCommit['collections'][number]): readonly stri
   }
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
-  );
+/** Foreign promises are adopted: what their `then` throws, or tells twice, is then no concern of ours. */
+function asPromise(value: unknown): Promise<unknown> | undefined {
+  if (value instanceof Promise) return value;
+  if (typeof value !== 'object' || value === null) return undefined;
+  return typeof (value as { then?: unknown }).then === 'function' ? Promise.resolve(value) : undefined;
 }

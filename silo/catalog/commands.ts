@@ -2,9 +2,11 @@
 //   C1. The same (principal, id) with another input is refused.
 //   C2. While the first is running, others with its id wait for its outcome.
 //   C3. The last 1,000 within 10 minutes are remembered; P5 holds for this window.
-import { GrainError, hash53, isErrorCode, toJson } from '../../lib/index.ts';
+//   C4. What is remembered is nobody else's: it is copied when it is stored, and again for each who is told.
+import { copyValue, GrainError, hash53, isErrorCode, toJson } from '../../lib/index.ts';
 import type { Envelope } from '../messaging/envelope.ts';
 import type { StoredCommand } from '../storage/grain-storage.ts';
+import type { Message } from './message.ts';
 
 export const COMMANDS_KEPT = 1_000;
 export const COMMAND_WINDOW_MS = 10 * 60_000;
@@ -13,7 +15,7 @@ const OUTPUT_KEPT_BYTES = 4_096;
 
 interface RunningCommand {
   readonly inputHash: number;
-  readonly waiting: Envelope[];
+  readonly waiting: Message[];
 }
 
 export type CommandDecision =
@@ -50,7 +52,7 @@ export class CommandMemory {
   }
 
   /** What to do with a call that brings an id; `run` also notes that it runs now. */
-  decide(envelope: Envelope, id: string, hash: number, wallMs: number): CommandDecision {
+  decide(message: Message, id: string, hash: number, wallMs: number): CommandDecision {
     this.#expire(wallMs);
     const command = this.#stored.get(id);
     if (command) {
@@ -60,15 +62,20 @@ export class CommandMemory {
     const running = this.#running.get(id);
     if (running) {
       if (running.inputHash !== hash) return conflict(id);
-      running.waiting.push(envelope);
+      running.waiting.push(message);
       return { kind: 'wait' };
     }
     this.#running.set(id, { inputHash: hash, waiting: [] });
     return { kind: 'run' };
   }
 
+  /** Hash of the input that runs under this id. */
+  runningHash(id: string): number | undefined {
+    return this.#running.get(id)?.inputHash;
+  }
+
   /** Notes the outcome, and gives those that waited for it. */
-  settle(id: string, command: StoredCommand | undefined): readonly Envelope[] {
+  settle(id: string, command: StoredCommand | undefined): readonly Message[] {
     const running = this.#running.get(id);
     this.#running.delete(id);
     if (command) {
@@ -83,7 +90,7 @@ export class CommandMemory {
   }
 
   /** Those that wait for commands that will not settle here any more. */
-  takeWaiting(): readonly Envelope[] {
+  takeWaiting(): readonly Message[] {
     const waiting = [...this.#running.values()].flatMap((running) => running.waiting);
     this.#running.clear();
     return waiting;
@@ -118,13 +125,23 @@ export function storedCommand(
     return { id, inputHash: hash, wallMs, outcome: { kind: 'error', code, message: message.slice(0, 500) } };
   }
   const { output } = outcome;
-  const isSmall = typeof output !== 'object' || toJson(output).length <= OUTPUT_KEPT_BYTES;
-  return { id, inputHash: hash, wallMs, outcome: isSmall ? { kind: 'result', output } : { kind: 'done' } };
+  const isKept = isSmall(output);
+  return {
+    id,
+    inputHash: hash,
+    wallMs,
+    outcome: isKept ? { kind: 'result', output: copyValue(output) } : { kind: 'done' },
+  };
+}
+
+function isSmall(output: unknown): boolean {
+  if (typeof output === 'string') return output.length <= OUTPUT_KEPT_BYTES;
+  return typeof output !== 'object' || toJson(output).length <= OUTPUT_KEPT_BYTES;
 }
 
 /** Tells a remembered outcome to an envelope. A body that was not kept reads as `{ done: true }`. */
 export function answerCommand(envelope: Envelope, { outcome }: StoredCommand): void {
-  if (outcome.kind === 'result') envelope.resolve(outcome.output);
+  if (outcome.kind === 'result') envelope.resolve(copyValue(outcome.output));
   else if (outcome.kind === 'done') envelope.resolve({ done: true });
   else {
     const code = isErrorCode(outcome.code) ? outcome.code : 'ERR_FLOW_FAILED';

@@ -1,12 +1,15 @@
 // CommitLedger: the commits that one activation has on their way, and what waits for them: the output gate (hazards.md 4).
 // Owns: numbering, and holding back whatever may not leave yet. Does not own: storing (GrainStorage).
 //   G1. Nothing that is held leaves before commit `need` is durable. What needs more leaves later, in order.
-//   G2. After a failure nothing held is told success: all that needs an undurable commit is told the failure.
+//   G2. After a failure nothing held is told success. Only the turn whose own commit failed is told why; all others are
+//       told that the activation ended: nothing behind a failure is ever stored (S6), and nothing was wrong with them.
 import { Fifo, GrainError } from '../../lib/index.ts';
 import type { CommitOutcome } from '../storage/grain-storage.ts';
 
 interface Held {
   readonly need: number;
+  /** The commit of the turn that waits; 0 when it has none. */
+  readonly own: number;
   /** Called with undefined when the gate opens, with the failure when it never will. */
   readonly release: (failure: GrainError | undefined) => void;
 }
@@ -23,6 +26,7 @@ export class CommitLedger {
   durable = 0;
   /** Number of the last commit that replies wait for: those of level `async` and `volatile` are not waited for. */
   gate = 0;
+  /** What everybody is told who comes after the failure. */
   #failure: GrainError | undefined = undefined;
   /** Both queues are made when they are needed and dropped when they are empty: most activations wait for nothing. */
   #held: Fifo<Held> | undefined = undefined;
@@ -44,17 +48,17 @@ export class CommitLedger {
     return this.issued;
   }
 
-  /** Runs `release` when all that a turn ending now could have seen is durable: now, or later. */
-  whenOpen(release: (failure: GrainError | undefined) => void): void {
+  /** Runs `release` when all that a turn ending now could have seen is durable: now, or later. `own` is its commit. */
+  whenOpen(release: (failure: GrainError | undefined) => void, own = 0): void {
     if (this.#failure) release(this.#failure);
     else if (this.durable >= this.gate) release(undefined);
-    else (this.#held ??= new Fifo()).push({ need: this.gate, release });
+    else (this.#held ??= new Fifo()).push({ need: this.gate, own, release });
   }
 
   /** Takes an outcome; answers the failure that ends the activation, if it is one. */
   settle(number: number, outcome: CommitOutcome): GrainError | undefined {
     if (this.#failure) return undefined;
-    if (outcome.kind !== 'done') return this.#fail(failureOf(number, outcome));
+    if (outcome.kind !== 'done') return this.#fail(number, failureOf(number, outcome));
     this.durable = number;
     if (this.#pending) this.#publish(this.#pending, number);
     if (this.#held) this.#releaseUpTo(this.#held, number);
@@ -77,17 +81,15 @@ export class CommitLedger {
     if (held.size === 0) this.#held = undefined;
   }
 
-  #fail(failure: GrainError): GrainError {
-    this.#failure = failure;
-    const first = this.durable + 1;
-    // Only what needs exactly the commit that failed can have an unknown outcome: nothing behind it is ever stored (S6).
-    const behind =
-      failure.effect === 'unknown' ? new GrainError('ERR_GRAIN_MOVED', {}, { cause: failure }) : failure;
+  #fail(number: number, failure: GrainError): GrainError {
+    const isItsAlone = failure.effect === 'unknown' || failure.spec.lasting;
+    const behind = isItsAlone ? new GrainError('ERR_GRAIN_MOVED', {}, { cause: failure }) : failure;
+    this.#failure = behind;
     const waiting = this.#held;
     this.#held = undefined;
     this.#pending = undefined;
     for (let held = waiting?.shift(); held; held = waiting?.shift()) {
-      held.release(held.need === first ? failure : behind);
+      held.release(held.own === number ? failure : behind);
     }
     return failure;
   }

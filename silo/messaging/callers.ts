@@ -20,6 +20,8 @@ const CHAIN_DEPTH_MAX = 64;
 export interface CallSender {
   readonly clock: Clock;
   dispatch(envelope: Envelope): void;
+  /** Watches the deadline of an envelope that is dispatched later. */
+  watch(envelope: Envelope): void;
 }
 
 /** Calls from code outside of grains, such as the host program or a test. */
@@ -72,8 +74,9 @@ export class TurnCaller implements RefCaller {
     options: CallOptions | undefined,
   ): Promise<unknown> {
     const turn = this.#turn;
-    turn.checkRunning();
     const envelope = new PromiseEnvelope();
+    // A rejection, not a throw: whoever kept the reference awaits a promise.
+    if (turn.isEnded) return refuse(envelope, new GrainError('ERR_TURN_ENDED', { flow: turn.flow.name }));
     envelope.tenant = turn.activation.tenant;
     envelope.principal = `core:${turn.activation.name}`;
     envelope.chain = turn.chain;
@@ -90,11 +93,14 @@ export class TurnCaller implements RefCaller {
     envelope.deadlineMs =
       nowMs + Math.min(turn.activation.remainingMs(turn), options?.deadlineMs ?? Infinity);
     if (options?.signal && !listen(envelope, options.signal)) return envelope.promise;
+    let hasLeft = false;
     turn.activation.whenOpen((failure) => {
+      hasLeft = true;
       if (failure) envelope.reject(failure);
       else if (turn.isEnded) envelope.reject(new GrainError('ERR_TURN_ENDED', { flow: turn.flow.name }));
       else this.#sender.dispatch(envelope);
     });
+    if (!hasLeft) this.#sender.watch(envelope);
     return envelope.promise;
   }
 }
