@@ -1,11 +1,15 @@
 // The commands and their flags. Commands that do real work are imported when they are run: `--help` should be quick.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { AnswerError } from './ask.ts';
 import type { CallFlags } from './call-command.ts';
 import type { Cli, ExitCode } from './cli.ts';
 import type { DevFlags } from './dev/dev-command.ts';
+import type { DoctorFlags } from './doctor-command.ts';
 import { tellFailure } from './failure.ts';
+import type { InspectFlags } from './inspect-command.ts';
 import type { SampleFlags } from './sample/sample-command.ts';
 import type { SendFlags } from './send/send-command.ts';
+import type { TopFlags } from './top/top-command.ts';
 
 type Run = () => Promise<ExitCode>;
 
@@ -20,7 +24,8 @@ export async function runProgram(args: readonly string[], cli: Cli): Promise<Exi
     // Help and version end by throwing, too; commander has said everything.
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
     tellFailure(cli.terminal, thrown, args.includes('--json'));
-    return 2;
+    // A host that answers was asked, and said no.
+    return thrown instanceof AnswerError ? 1 : 2;
   }
 }
 
@@ -43,6 +48,9 @@ function makeProgram(cli: Cli, choose: (run: Run) => void): Command {
   addDev(program, cli, choose);
   addCall(program, cli, choose);
   addSend(program, cli, choose);
+  addInspect(program, cli, choose);
+  addTop(program, cli, choose);
+  addDoctor(program, cli, choose);
   addSample(program, cli, choose);
   return program;
 }
@@ -112,6 +120,52 @@ function addSend(program: Command, cli: Cli, choose: (run: Run) => void): void {
     .addHelpText('after', examples('granary send flights.jsonl --core airport --key origin --event flight'))
     .action((file: string, flags: SendFlags) =>
       choose(async () => (await import('./send/send-command.ts')).runSend(cli, file, flags)),
+    );
+}
+
+function addInspect(program: Command, cli: Cli, choose: (run: Run) => void): void {
+  remote(program.command('inspect'))
+    .summary('what a host has loaded, and which grains are in memory')
+    .description('Lists the Cores of a host, the grains of one Core that are in memory, or shows one grain.')
+    .argument('[CORE[/KEY]]')
+    .option('--limit <n>', 'grains to list (default 50, at most 1000)', positive)
+    .option('--cursor <cursor>', 'go on after this grain')
+    .addOption(jsonOption('JSON on one line'))
+    .addHelpText(
+      'after',
+      examples('granary inspect', 'granary inspect airport', 'granary inspect airport/JFK'),
+    )
+    .action((grain: string | undefined, flags: InspectFlags) =>
+      choose(async () => (await import('./inspect-command.ts')).runInspect(cli, grain, flags)),
+    );
+}
+
+function addTop(program: Command, cli: Cli, choose: (run: Run) => void): void {
+  remote(program.command('top'))
+    .summary('the load of a host, live')
+    .description('Rates, hottest grains, longest mailboxes, slowest turns. q quits.')
+    .option('--interval <seconds>', 'pause between looks (default 1)', positive)
+    .option('--once', 'one picture, then end')
+    .addOption(jsonOption('one line of JSON for each look'))
+    .addHelpText('after', examples('granary top', 'granary top --once --json'))
+    .action((flags: TopFlags) =>
+      choose(async () => (await import('./top/top-command.ts')).runTop(cli, flags)),
+    );
+}
+
+function addDoctor(program: Command, cli: Cli, choose: (run: Run) => void): void {
+  remote(program.command('doctor'))
+    .summary('look whether everything is as it should be')
+    .description(
+      'Looks at Node.js, the configuration, the data folder, the port and the host. Exit code 1 on a failure.',
+    )
+    .option('--port <port>', 'port to look at (default 7400)', wholeNumber)
+    .option('--host <address>', 'address to look at (default 127.0.0.1)')
+    .option('--data <folder>', 'data folder to look at (default .granary)')
+    .addOption(jsonOption('one line of JSON for each finding'))
+    .addHelpText('after', examples('granary doctor', 'granary doctor --url http://127.0.0.1:7400'))
+    .action((flags: DoctorFlags) =>
+      choose(async () => (await import('./doctor-command.ts')).runDoctor(cli, flags)),
     );
 }
 

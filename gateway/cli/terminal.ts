@@ -68,6 +68,7 @@ export function fit(text: string, columns: number): string {
   if (widthOf(text) <= columns) return text;
   let cells = 0;
   let kept = '';
+  // eslint-disable-next-line no-control-regex -- the codes of colours are what is looked for
   for (const [piece] of text.matchAll(/\u001b\[[\d;]*m|./gsu)) {
     const isCode = piece.startsWith('\u001b');
     if (!isCode && cells >= columns - 1) continue;

@@ -113,7 +113,7 @@ async function compile(path: string): Promise<string> {
     const [first] = (thrown as { readonly errors?: readonly CompilerProblem[] }).errors ?? [];
     if (!first) throw thrown;
     const { line = 1, column = 0 } = first.location ?? {};
-    throw new SyntaxError(`${path}:${line}:${column + 1}: ${first.text}`);
+    throw new SyntaxError(`${path}:${line}:${column + 1}: ${first.text}`, { cause: thrown });
   }
 }
 

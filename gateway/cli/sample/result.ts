@@ -27,10 +27,9 @@ export async function askGrains(
 ): Promise<SampleResult> {
   const keys = [...expected.airports.keys()];
   const airport = client.core('airport');
-  const [stats, destinations] = await Promise.all([
-    Promise.all(keys.map(async (key) => (await airport.get(key)['stats']?.()) as AirportStats)),
-    Promise.all(keys.map((key) => airport.get(key)['destinations']?.())),
-  ]);
+  const askAll = (flow: string): Promise<unknown[]> =>
+    Promise.all(keys.map(async (key) => await airport.get(key)[flow]?.()));
+  const [stats, destinations] = await Promise.all([askAll('stats'), askAll('destinations')]);
   const airports = new Map(keys.map((key, index) => [key, stats[index] as AirportStats]));
   const board = await settledBoard(client, expected.delayedCount, clock);
   const problems = keys.flatMap((key, index) => [

@@ -178,8 +178,9 @@ function servingText({ url, stream: streamUrl }: Host, folder: string): string {
     `Data       ${shownPath(folder)}`,
     '',
     'Try',
-    `curl -X POST ${url}/v1/cores/airport/instances/JFK/flows/stats -H 'Content-Type: application/json' -d '{}'`,
-    `curl -X POST ${url}/v1/cores/board/flows/show -H 'Content-Type: application/json' -d '{}'`,
+    `curl -X POST ${url}/v1/cores/airport/instances/JFK/flows/stats`,
+    `curl -X POST ${url}/v1/cores/board/flows/show`,
+    `npx granary top --url ${url}`,
     '',
     'Serving until Ctrl-C. The next run begins anew.',
   ];
