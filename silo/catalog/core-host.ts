@@ -195,13 +195,13 @@ export class CoreHost {
       kind === 'event'
         ? new GrainError('ERR_EVENT_UNKNOWN', { core, event: asked })
         : new GrainError('ERR_FLOW_UNKNOWN', { core, flow: asked });
-    if (!envelope.mark) throw error;
-    envelope.mark = { ...envelope.mark, refusal: { code: error.code, message: error.message } };
+    refuseAtMark(envelope, error);
     return undefined;
   }
 
   /** The key, from the envelope or from the raw input; both have to agree (hazards.md 23). */
-  #keyOf({ key, input, kind, core }: Envelope): string {
+  #keyOf(envelope: Envelope): string {
+    const { key, input, kind, core } = envelope;
     const { mode, entityKey } = this.definition.instance;
     if (mode !== 'entity') {
       if (key === undefined || key === '') return '';
@@ -212,10 +212,11 @@ export class CoreHost {
       if (named === undefined) throw new GrainError('ERR_KEY_REQUIRED', { core, entityKey });
       return keyFrom(named);
     }
-    if (named !== undefined && named !== key && keyFrom(named) !== key) {
-      throw new GrainError('ERR_KEY_MISMATCH', { core, entityKey, key });
+    const checked = key.length > 128 || !SAFE_KEY.test(key) ? keyFrom(key) : key;
+    if (named !== undefined && named !== key && !isSameKey(named, key)) {
+      refuseAtMark(envelope, new GrainError('ERR_KEY_MISMATCH', { core, entityKey, key }));
     }
-    return key.length > 128 || !SAFE_KEY.test(key) ? keyFrom(key) : key;
+    return checked;
   }
 
   get messagesWaiting(): number {
@@ -223,6 +224,16 @@ export class CoreHost {
     for (const activation of this.table.contended) count += activation.waiting;
     return count;
   }
+}
+
+/** Has the grain record the refusal at the mark, so that what follows can go on. @throws it, where there is no mark */
+function refuseAtMark(envelope: Envelope, error: GrainError): void {
+  if (!envelope.mark) throw error;
+  envelope.mark = { ...envelope.mark, refusal: { code: error.code, message: error.message } };
+}
+
+function isSameKey(named: unknown, key: string): boolean {
+  return typeof named === 'number' && String(named) === key;
 }
 
 /** Keys that need no closer look. */

@@ -96,7 +96,10 @@ export class Turn extends WheelNode implements MemoryDraft, CollectionAccess {
   /** Validates the input and calls the flow. The result may be a promise. @throws whatever the flow throws */
   execute(): unknown {
     const { definition } = this.flow;
-    const input = this.activation.host.isOverlapping ? copyValue(this.envelope.input) : this.envelope.input;
+    const { kind, input: sent } = this.envelope;
+    // A flow may change its input. Where the same input may be run again, by us or by its sender, it gets a copy.
+    const isSentOnce = kind === 'call' && !this.activation.host.isOverlapping;
+    const input = isSentOnce ? sent : copyValue(sent);
     if (!definition.input) return definition.run(new TurnContext(this) as never, input as never);
     const checked = definition.input['~standard'].validate(input);
     return checked instanceof Promise
