@@ -39,10 +39,11 @@ import { GrainExtras } from './grain-extras.ts';
 import type { HostedFlow } from './hosted-flow.ts';
 import { Mailbox } from './mailbox.ts';
 import { advanceMark, decideMark } from './marks.ts';
+import { memoryValue } from './memory-value.ts';
 import type { Message } from './message.ts';
 import { migrateValues } from './migrate.ts';
 import { TimerNode } from './timer-node.ts';
-import { memoryValue, Turn } from './turn.ts';
+import { Turn } from './turn.ts';
 
 const NOTHING: readonly never[] = Object.freeze([]);
 const NO_COMMIT = 0;

@@ -2,7 +2,7 @@
 // Owns: merging the two. Does not own: storing (the staged changes go into the turn's commit).
 //   L1. A read sees every change that the turn staged before it.
 //   L2. Nothing is loaded whole: scans go page by page.
-//   L3. What is handed out is frozen.
+//   L3. What is handed out is frozen, and shares no bytes with what is stored or staged.
 import {
   compareUtf8,
   freezeValue,
@@ -14,6 +14,7 @@ import {
   type ScanOptions,
 } from '../../lib/index.ts';
 import type { CollectionChange, EntryScan } from '../storage/grain-storage.ts';
+import { sealed } from './memory-value.ts';
 
 /** What a collection asks of its turn. Every member throws when the turn has ended. */
 export interface CollectionAccess {
@@ -46,7 +47,7 @@ export class TurnMap implements MemoryMap<unknown> {
   async get(key: string): Promise<unknown> {
     checkEntryKey(this.#field, key);
     const staged = this.#staged.get(key);
-    if (staged?.kind === 'value') return staged.value;
+    if (staged?.kind === 'value') return sealed(staged.value);
     const stored = this.#isCleared ? undefined : await this.#access.readEntry(this.#field, key);
     // Looked up again: another branch of the flow may have written while we waited.
     return merge(this.#field, key, this.#isCleared ? undefined : stored, this.#staged.get(key));
@@ -119,11 +120,11 @@ export class TurnMap implements MemoryMap<unknown> {
     const merged = new Map(stored);
     for (const [key, staged] of this.#staged) {
       if (!isInScan(key, scan) || (last !== undefined && compareUtf8(key, last) > 0)) continue;
-      const value = merge(this.#field, key, merged.get(key), staged);
+      const value = staged.kind === 'value' ? staged.value : merge(this.#field, key, merged.get(key), staged);
       if (value === undefined) merged.delete(key);
       else merged.set(key, value);
     }
-    const entries = [...merged].map(([key, value]) => [key, seal(value)] as const);
+    const entries = [...merged].map(([key, value]) => [key, sealed(value)] as const);
     entries.sort(([left], [right]) => compareUtf8(left, right));
     return { entries, last };
   }
@@ -135,8 +136,8 @@ function isInScan(key: string, { prefix, from, after }: EntryScan): boolean {
 }
 
 function merge(field: string, key: string, stored: unknown, staged: StagedEntry | undefined): unknown {
-  if (!staged) return seal(stored);
-  return staged.kind === 'value' ? staged.value : numberOf(field, key, stored) + staged.by;
+  if (!staged) return sealed(stored);
+  return staged.kind === 'value' ? sealed(staged.value) : numberOf(field, key, stored) + staged.by;
 }
 
 function numberOf(field: string, key: string, value: unknown): number {
@@ -151,10 +152,6 @@ function checkEntryKey(field: string, key: unknown): void {
   if (isKey(key)) return;
   const message = `memory.${field}: entry keys are strings of 1 to 512 UTF-8 bytes without control characters`;
   throw new GrainError('ERR_KEY_INVALID', { message });
-}
-
-function seal(value: unknown): unknown {
-  return typeof value === 'object' && value !== null && !Object.isFrozen(value) ? freezeValue(value) : value;
 }
 
 export class TurnList implements MemoryList<unknown> {
@@ -219,7 +216,7 @@ export class TurnList implements MemoryList<unknown> {
       Math.max(0, first - view.storedCount),
       Math.max(0, until - view.storedCount),
     );
-    return Object.freeze([...stored.map(seal), ...pushed]);
+    return Object.freeze([...stored, ...pushed].map(sealed));
   }
 
   /** The stored list with the staged changes laid over it: how much of it is left, and what comes after. */

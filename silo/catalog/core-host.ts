@@ -20,6 +20,7 @@ import type { Claim, ClaimOutcome, GrainStorage, StoredEmission } from '../stora
 import type { Activation } from './activation.ts';
 import { GrainTable } from './grain-table.ts';
 import type { HostedFlow } from './hosted-flow.ts';
+import { memoryValue } from './memory-value.ts';
 import { type MemoryViewClass, memoryViewClass } from './memory-view.ts';
 import type { Message } from './message.ts';
 import { StatelessPool } from './stateless-pool.ts';
@@ -96,7 +97,7 @@ export class CoreHost {
     this.isOverlapping = mode !== 'stateless' && (maxConcurrent > 1 || reentrant);
     this.valueFields = definition.fields.filter((field) => field.kind === 'value');
     this.valueNames = this.valueFields.map((field) => field.name);
-    this.initialValues = Object.freeze(this.valueFields.map((field) => field.initial));
+    this.initialValues = Object.freeze(this.valueFields.map((field) => memoryValue(field.initial)));
     this.allPositions = Object.freeze(this.valueFields.map((_field, position) => position));
     this.MemoryView = memoryViewClass(definition.fields);
     this.table = new GrainTable(this);

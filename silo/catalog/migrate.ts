@@ -22,7 +22,7 @@ export function migrateValues(
     const step = definition.migrate.get(to);
     if (!step) continue;
     try {
-      current = step(current);
+      current = plainObject(step(current));
     } catch (cause) {
       const problem = cause instanceof Error ? cause.message : String(cause);
       const message = `${definition.name}: migrate[${to}] threw: ${problem}`;
@@ -30,4 +30,13 @@ export function migrateValues(
     }
   }
   return fields.map(({ name, initial }) => (Object.hasOwn(current, name) ? current[name] : initial));
+}
+
+/** Anything else, such as a promise, would read as memory without any field, and the first commit would store that. */
+function plainObject(made: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const given: unknown = made;
+  const isObject = typeof given === 'object' && given !== null;
+  const prototype: unknown = isObject ? Object.getPrototypeOf(given) : undefined;
+  if (prototype === Object.prototype || prototype === null) return made;
+  throw new TypeError('it must return the value fields as a plain object, at once');
 }

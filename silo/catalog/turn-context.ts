@@ -1,13 +1,14 @@
-import type {
-  AnyCore,
-  FlowContext,
-  GrainRef,
-  Logger,
-  LooseRef,
-  ReminderSchedule,
-  Reminders,
-  Timers,
-  TimerSchedule,
+import {
+  type AnyCore,
+  copyValue,
+  type FlowContext,
+  type GrainRef,
+  type Logger,
+  type LooseRef,
+  type Reminders,
+  type ReminderSchedule,
+  type Timers,
+  type TimerSchedule,
 } from '../../lib/index.ts';
 import { resolveReminder } from '../reminders/schedule.ts';
 import type { Turn } from './turn.ts';
@@ -117,6 +118,7 @@ export class TurnContext implements FlowContext<object> {
   }
 
   refuse(message: string, details: Readonly<Record<string, unknown>> = {}): never {
-    return this.#turn.raise('ERR_FLOW_REFUSED', { ...details, message, flow: this.#turn.flow.name });
+    const copy = this.#turn.checked(() => copyValue(details)) as typeof details;
+    return this.#turn.raise('ERR_FLOW_REFUSED', { ...copy, message, flow: this.#turn.flow.name });
   }
 }

@@ -10,7 +10,6 @@ import {
   type ErrorDetails,
   freezeValue,
   GrainError,
-  hasBytes,
   type MaybePromise,
   type MemoryList,
   type MemoryMap,
@@ -22,18 +21,9 @@ import type { CollectionChange, EntryScan, StoredReminder } from '../storage/gra
 import type { Activation } from './activation.ts';
 import { type CollectionAccess, TurnList, TurnMap } from './collections.ts';
 import type { HostedFlow } from './hosted-flow.ts';
+import { handedOut, memoryValue } from './memory-value.ts';
 import type { MemoryDraft } from './memory-view.ts';
 import { TurnContext } from './turn-context.ts';
-
-/** Frozen values with bytes inside: bytes cannot be frozen, so every reader gets a copy. */
-const WITH_BYTES = new WeakSet<object>();
-
-/** Frozen, ready to be a memory value. @throws ERR_VALUE_INVALID */
-export function memoryValue(value: unknown): unknown {
-  const frozen = freezeValue(value ?? null);
-  if (typeof frozen === 'object' && frozen !== null && hasBytes(frozen)) WITH_BYTES.add(frozen);
-  return frozen;
-}
 
 const NO_CHANGES: readonly never[] = Object.freeze([]);
 
@@ -204,8 +194,7 @@ export class Turn extends WheelNode implements MemoryDraft, CollectionAccess {
 
   readValue(position: number): unknown {
     this.checkRunning();
-    const value = (this.draft ?? this.base)[position];
-    return typeof value === 'object' && value !== null && WITH_BYTES.has(value) ? copyValue(value) : value;
+    return handedOut((this.draft ?? this.base)[position]);
   }
 
   writeValue(position: number, value: unknown): void {
