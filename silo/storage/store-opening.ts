@@ -56,14 +56,23 @@ export interface OpenStore {
 /** @throws ERR_STORE_LOCKED, ERR_STORE_CORRUPT, ERR_STORE_LOST, ERR_STORE_NEWER, ERR_STORE_FULL, ERR_STORE_FAILED */
 export async function openStore(options: OpenStoreOptions): Promise<OpenStore> {
   const folder = path.resolve(options.path);
-  makeFolder(folder);
-  const lock = await lockFolder(folder);
+  let lock: FolderLock | undefined;
   try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    lock = await lockFolder(folder);
     return { folder, lock, ...(await openLocked(folder, lock.tookOver, options)) };
   } catch (thrown) {
-    lock.release();
-    throw inFile(folder, thrown);
+    lock?.release();
+    throw thrown instanceof GrainError ? inFile(folder, thrown) : fileError(folder, thrown);
   }
+}
+
+/** What the file system said about the folder. */
+function fileError(folder: string, cause: unknown): GrainError {
+  const { code, message } = cause as { readonly code?: unknown; readonly message?: unknown };
+  const isFull = code === 'ENOSPC' || code === 'EDQUOT';
+  const said = `the data folder ${folder} cannot be opened: ${String(message)}`;
+  return new GrainError(isFull ? 'ERR_STORE_FULL' : 'ERR_STORE_FAILED', { message: said, folder }, { cause });
 }
 
 type Opened = Omit<OpenStore, 'folder' | 'lock'>;
@@ -83,15 +92,6 @@ async function openLocked(folder: string, tookOver: boolean, options: OpenStoreO
   } catch (thrown) {
     await environment.close();
     throw thrown;
-  }
-}
-
-function makeFolder(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    const message = `the data folder ${folder} cannot be made: ${String((cause as Error).message)}`;
-    throw new GrainError('ERR_STORE_FAILED', { message, folder }, { cause });
   }
 }
 

@@ -101,6 +101,7 @@ function release(folder: string, file: string, holder: Holder, server: Server | 
     renameSync(draft, file);
   } catch {
     // The folder may be gone, or the disk full. The socket's end tells the same.
+    rmSync(draft, { force: true });
   }
   held.delete(holder.nonce);
   server?.close();

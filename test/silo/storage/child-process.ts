@@ -14,10 +14,13 @@ export class Child {
   #onLine: (() => void)[] = [];
   #isEnded = false;
 
-  constructor(mode: 'hold' | 'write', folder: string) {
-    const child = spawn(process.execPath, ['--import', 'tsx', SCRIPT, mode, folder], {
+  /** @param before a shell command to run first in the same process, such as a limit. */
+  constructor(mode: 'hold' | 'write' | 'fill', folder: string, before = ':') {
+    const command = [process.execPath, '--import', 'tsx', SCRIPT, mode, folder];
+    const child = spawn('sh', ['-c', `${before}; exec "$@"`, 'sh', ...command], {
       cwd: ROOT,
-      stdio: ['pipe', 'pipe', 'inherit'],
+      // lmdb writes failed commits to the error output by itself.
+      stdio: ['pipe', 'pipe', mode === 'fill' ? 'ignore' : 'inherit'],
     });
     this.#process = child;
     const reader = createInterface({ input: child.stdout });
@@ -44,6 +47,12 @@ export class Child {
     while (this.lines.length < count && !this.#isEnded) {
       await new Promise<void>((resolve) => this.#onLine.push(resolve));
     }
+    return this.lines;
+  }
+
+  /** Resolves with everything that it said when it ended by itself. */
+  async ended(): Promise<readonly string[]> {
+    await this.#ended;
     return this.lines;
   }
 

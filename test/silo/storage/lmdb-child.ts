@@ -91,7 +91,7 @@ try {
   say('open');
   if (mode === 'write') await write(storage);
   if (mode === 'fill') await fill(storage);
-  process.stdin.resume().once('end', () => void storage.close().then(() => process.exit(0)));
+  else process.stdin.resume().once('end', () => void storage.close().then(() => process.exit(0)));
 } catch (thrown) {
   if (!(thrown instanceof GrainError)) throw thrown;
   say(`${thrown.code} ${thrown.message}`);

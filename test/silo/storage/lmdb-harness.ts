@@ -10,6 +10,7 @@ import {
   openLmdbStorage,
   type StoreEnvironment,
 } from '../../../silo/internal.ts';
+import { Child } from './child-process.ts';
 import type { FlushFault, StorageUnderTest } from '../../contract/storage-harness.ts';
 
 /** The folders and stores of one test. */
@@ -31,6 +32,13 @@ export class Folders {
     const storage = await openLmdbStorage({ path: folder, clock: systemClock, rng: systemRng, ...options });
     this.atEnd(() => storage.close());
     return storage;
+  }
+
+  /** A process on one of the folders; it does not outlive the test. */
+  spawn(...given: ConstructorParameters<typeof Child>): Child {
+    const child = new Child(...given);
+    this.atEnd(() => child.kill());
+    return child;
   }
 
   async dispose(): Promise<void> {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import type { LmdbStorage } from '../../../silo/internal.ts';
 import { claimer } from '../../contract/storage-harness.ts';
-import { Child } from './child-process.ts';
 import { Folders } from './lmdb-harness.ts';
 
 /** The greatest acknowledged count of each grain; the last line may be cut off. */
@@ -53,7 +52,7 @@ describe('LmdbStorage: kill -9', () => {
       const folder = folders.next();
       const expected = new Map<string, number>();
       for (const lines of [2, 60, 333, 1_000, 2_500]) {
-        const child = new Child('write', folder);
+        const child = folders.spawn('write', folder);
         await child.said(lines);
         await child.kill();
         assert.equal(child.lines[0], 'open', child.lines.join('\n').slice(0, 500));

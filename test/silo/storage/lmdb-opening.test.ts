@@ -13,7 +13,6 @@ import path from 'node:path';
 import { SeededRng } from '../../../lib/index.ts';
 import type { LmdbStorage } from '../../../silo/internal.ts';
 import { claimer, commitOf, GRAIN, hand, set } from '../../contract/storage-harness.ts';
-import { Child } from './child-process.ts';
 import { Folders } from './lmdb-harness.ts';
 
 const data = (folder: string): string => path.join(folder, 'data.mdb');
@@ -227,14 +226,14 @@ describe('LmdbStorage: one process per folder', () => {
 
   it('Other process: refused while it lives, also stopped; taken over after kill -9, by one of many', async () => {
     const folder = folders.next();
-    const holder = new Child('hold', folder);
+    const holder = folders.spawn('hold', folder);
     assert.deepEqual(await holder.said(1), ['open']);
     const refused = { code: 'ERR_STORE_LOCKED', message: new RegExp(`process ${holder.pid} .*${folder}`) };
     await assert.rejects(folders.open(folder), refused);
     await holder.kill('SIGSTOP');
     await assert.rejects(folders.open(folder), refused);
     await holder.kill('SIGKILL');
-    const heirs = Array.from({ length: 4 }, () => new Child('hold', folder));
+    const heirs = Array.from({ length: 4 }, () => folders.spawn('hold', folder));
     const said = (await Promise.all(heirs.map((heir) => heir.said(1)))).map(
       ([line = '']) => line.split(' ')[0],
     );
