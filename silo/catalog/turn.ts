@@ -134,7 +134,7 @@ export class Turn extends WheelNode implements MemoryDraft, CollectionAccess {
       return copyValue(output);
     } catch (cause) {
       return this.raise('ERR_OUTPUT_INVALID', {
-        message: `result of ${this.flow.name}: ${messageOf(cause)}`,
+        message: `result of ${this.flow.name}: ${read(cause).message}`,
       });
     }
   }
@@ -148,12 +148,7 @@ export class Turn extends WheelNode implements MemoryDraft, CollectionAccess {
   /** What the caller is told of something that the flow threw. */
   failureOf(thrown: unknown): GrainError {
     if (thrown !== undefined && thrown === this.#raised) return this.#raised;
-    const code = thrown instanceof GrainError ? { cause: thrown.code } : {};
-    return new GrainError(
-      'ERR_FLOW_FAILED',
-      { message: messageOf(thrown), flow: this.flow.name, ...code },
-      { cause: thrown },
-    );
+    return new GrainError('ERR_FLOW_FAILED', { flow: this.flow.name, ...read(thrown) }, { cause: thrown });
   }
 
   /** Ends the turn: from here on its ctx does nothing more (T2). */
@@ -325,10 +320,25 @@ export class Turn extends WheelNode implements MemoryDraft, CollectionAccess {
   }
 }
 
+/** Longer messages are cut: they travel in frames, and are kept with marks and commands. */
+const MESSAGE_MAX = 2_000;
+
+/** Reads what was thrown. It may be anything, also something that throws when it is looked at. */
+function read(thrown: unknown): { readonly message: string; readonly cause?: ErrorCode } {
+  try {
+    const message = messageOf(thrown);
+    return thrown instanceof GrainError ? { message, cause: thrown.code } : { message };
+  } catch {
+    return { message: 'the flow threw something that cannot be read' };
+  }
+}
+
 function messageOf(thrown: unknown): string {
-  return thrown instanceof Error
-    ? thrown.message
-    : `the flow threw ${typeof thrown === 'string' ? thrown : typeof thrown}`;
+  if (!(thrown instanceof Error)) {
+    return `the flow threw ${typeof thrown === 'string' ? thrown.slice(0, MESSAGE_MAX) : typeof thrown}`;
+  }
+  const message = String(thrown.message);
+  return message.length > MESSAGE_MAX ? `${message.slice(0, MESSAGE_MAX)}…` : message;
 }
 
 function describeIssue({ message, path }: SchemaIssue): { readonly path: string; readonly message: string } {
