@@ -4,7 +4,8 @@
 // frame, and every reason to end, passes here; what they lead to is elsewhere.
 //   O1. Nothing but hello is taken before hello; nothing is taken after the connection began to close.
 //   O2. Frames go out once per turn of the loop, in the order in which they came up, in one write.
-//   O3. What waits to go out is bounded: reading stops at `pauseBytes`, the connection ends at `bufferBytesMax`.
+//   O3. What waits to go out is bounded: reading stops at `pauseBytes`, the connection ends at `bufferBytesMax` and the
+//       largest frame on top of it.
 //   O4. What the connection holds (session, calls, subscriptions) is given back exactly once.
 import type { Duplex } from 'node:stream';
 import { assert, type Clock, fromUnknown, GrainError, type Logger, type Rng } from '../../lib/index.ts';
@@ -298,7 +299,7 @@ export class Connection implements Beating {
   send(frame: Wire): void {
     if (this.#isOver) return;
     this.#outbox.push(frame);
-    if (this.#outbox.bytes > this.#host.limits.bufferBytesMax) this.close(CLOSE.tooSlow);
+    if (this.#outbox.boundedBytes > this.#host.limits.bufferBytesMax) this.close(CLOSE.tooSlow);
     else if (!this.#isScheduled) this.#schedule();
   }
 
@@ -317,7 +318,7 @@ export class Connection implements Beating {
     if (this.#isOver) return;
     this.#session?.collect(this.#outbox.frames);
     this.#host.stats.framesOut += this.#outbox.write();
-    if (this.#outbox.bytes > this.#host.limits.bufferBytesMax) this.close(CLOSE.tooSlow);
+    if (this.#outbox.boundedBytes > this.#host.limits.bufferBytesMax) this.close(CLOSE.tooSlow);
     else this.#updateReading();
     if (this.#phase === 'draining' && this.isQuiet) this.close(CLOSE.draining);
   }

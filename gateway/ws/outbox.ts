@@ -10,6 +10,8 @@ export class Outbox {
   readonly #raw: Duplex;
   readonly #pauseBytes: number;
   #bytes = 0;
+  /** The largest frame since nothing waited. */
+  #largestBytes = 0;
 
   /** @param pauseBytes from how many bytes on the peer is behind */
   constructor(ws: StreamSocket, raw: Duplex, pauseBytes: number) {
@@ -28,7 +30,17 @@ export class Outbox {
     return this.#bytes + this.#raw.writableLength;
   }
 
+  /**
+   * What counts against the bound: all but the largest frame. One that is above the bound by itself has to pass, or a
+   * client that resumes would be sent it again for ever.
+   */
+  get boundedBytes(): number {
+    return this.bytes - this.#largestBytes;
+  }
+
   push(frame: Wire): void {
+    if (this.bytes === 0) this.#largestBytes = 0;
+    this.#largestBytes = Math.max(this.#largestBytes, frame.length);
     this.frames.push(frame);
     this.#bytes += frame.length;
   }

@@ -15,7 +15,7 @@ export interface StreamLimits {
   readonly heartbeatMs: number;
   /** Outgoing bytes of one socket above which it is not read until they are gone. @default 1_048_576 */
   readonly pauseBytes: number;
-  /** Outgoing bytes of one socket above which it is closed with 4012. @default 8_388_608 */
+  /** Outgoing bytes of one socket, without its largest frame, above which it is closed with 4012. @default 8_388_608 */
   readonly bufferBytesMax: number;
   /** How long a call may take when it does not say. @default 30_000 */
   readonly callMs: number;

@@ -5,8 +5,9 @@
 //   L3. What is handed out is frozen, and shares no bytes with what is stored or staged.
 import {
   compareUtf8,
+  type ErrorCode,
+  type ErrorDetails,
   freezeValue,
-  GrainError,
   isKey,
   type MaybePromise,
   type MemoryList,
@@ -18,6 +19,10 @@ import { sealed } from './memory-value.ts';
 
 /** What a collection asks of its turn. Every member throws when the turn has ended. */
 export interface CollectionAccess {
+  /** Throws an error of ours, which reaches the caller under its own code. */
+  raise(code: ErrorCode, details: ErrorDetails): never;
+  /** The value, checked and frozen. @throws ERR_VALUE_INVALID, as by `raise` */
+  frozen(value: unknown): unknown;
   /** Adds a change to the turn's commit. */
   stage(change: CollectionChange): void;
   readEntry(field: string, key: string): MaybePromise<unknown>;
@@ -45,12 +50,12 @@ export class TurnMap implements MemoryMap<unknown> {
   }
 
   async get(key: string): Promise<unknown> {
-    checkEntryKey(this.#field, key);
+    checkEntryKey(this.#access, this.#field, key);
     const staged = this.#staged.get(key);
     if (staged?.kind === 'value') return sealed(staged.value);
     const stored = this.#isCleared ? undefined : await this.#access.readEntry(this.#field, key);
     // Looked up again: another branch of the flow may have written while we waited.
-    return merge(this.#field, key, this.#isCleared ? undefined : stored, this.#staged.get(key));
+    return merge(this.#access, this.#field, key, this.#isCleared ? undefined : stored, this.#staged.get(key));
   }
 
   async has(key: string): Promise<boolean> {
@@ -58,24 +63,28 @@ export class TurnMap implements MemoryMap<unknown> {
   }
 
   set(key: string, value: unknown): void {
-    checkEntryKey(this.#field, key);
-    const frozen = freezeValue(value ?? null);
+    checkEntryKey(this.#access, this.#field, key);
+    const frozen = this.#access.frozen(value);
     this.#access.stage({ op: 'set', field: this.#field, key, value: frozen });
     this.#staged.set(key, { kind: 'value', value: frozen });
   }
 
   delete(key: string): void {
-    checkEntryKey(this.#field, key);
+    checkEntryKey(this.#access, this.#field, key);
     this.#access.stage({ op: 'delete', field: this.#field, key });
     this.#staged.set(key, ABSENT);
   }
 
   increment(key: string, by = 1): void {
-    checkEntryKey(this.#field, key);
-    if (!Number.isFinite(by)) throw new GrainError('ERR_VALUE_INVALID', { message: `increment by ${by}` });
+    checkEntryKey(this.#access, this.#field, key);
+    if (!Number.isFinite(by)) {
+      this.#access.raise('ERR_VALUE_INVALID', {
+        message: `memory.${this.#field}: increment by ${String(by)}`,
+      });
+    }
     const staged = this.#staged.get(key);
     if (staged?.kind === 'value') {
-      this.set(key, numberOf(this.#field, key, staged.value) + by);
+      this.set(key, numberOf(this.#access, this.#field, key, staged.value) + by);
       return;
     }
     this.#access.stage({ op: 'increment', field: this.#field, key, by });
@@ -120,7 +129,10 @@ export class TurnMap implements MemoryMap<unknown> {
     const merged = new Map(stored);
     for (const [key, staged] of this.#staged) {
       if (!isInScan(key, scan) || (last !== undefined && compareUtf8(key, last) > 0)) continue;
-      const value = staged.kind === 'value' ? staged.value : merge(this.#field, key, merged.get(key), staged);
+      const value =
+        staged.kind === 'value'
+          ? staged.value
+          : merge(this.#access, this.#field, key, merged.get(key), staged);
       if (value === undefined) merged.delete(key);
       else merged.set(key, value);
     }
@@ -135,23 +147,29 @@ function isInScan(key: string, { prefix, from, after }: EntryScan): boolean {
   return after === undefined || compareUtf8(key, after) > 0;
 }
 
-function merge(field: string, key: string, stored: unknown, staged: StagedEntry | undefined): unknown {
+function merge(
+  access: CollectionAccess,
+  field: string,
+  key: string,
+  stored: unknown,
+  staged: StagedEntry | undefined,
+): unknown {
   if (!staged) return sealed(stored);
-  return staged.kind === 'value' ? sealed(staged.value) : numberOf(field, key, stored) + staged.by;
+  return staged.kind === 'value' ? sealed(staged.value) : numberOf(access, field, key, stored) + staged.by;
 }
 
-function numberOf(field: string, key: string, value: unknown): number {
+function numberOf(access: CollectionAccess, field: string, key: string, value: unknown): number {
   if (value === undefined) return 0;
   if (typeof value === 'number') return value;
-  throw new GrainError('ERR_VALUE_INVALID', {
+  return access.raise('ERR_VALUE_INVALID', {
     message: `memory.${field}: entry ${key} is not a number to add to`,
   });
 }
 
-function checkEntryKey(field: string, key: unknown): void {
+function checkEntryKey(access: CollectionAccess, field: string, key: unknown): void {
   if (isKey(key)) return;
   const message = `memory.${field}: entry keys are strings of 1 to 512 UTF-8 bytes without control characters`;
-  throw new GrainError('ERR_KEY_INVALID', { message });
+  access.raise('ERR_KEY_INVALID', { message });
 }
 
 export class TurnList implements MemoryList<unknown> {
@@ -166,13 +184,13 @@ export class TurnList implements MemoryList<unknown> {
 
   push(...items: readonly unknown[]): void {
     for (const item of items)
-      this.#stage({ op: 'push', field: this.#field, value: freezeValue(item ?? null) });
+      this.#stage({ op: 'push', field: this.#field, value: this.#access.frozen(item) });
   }
 
   trim(count: number): void {
     if (!Number.isInteger(count) || count < 0) {
-      throw new GrainError('ERR_VALUE_INVALID', {
-        message: `memory.${this.#field}.trim(${count}): not a whole number`,
+      this.#access.raise('ERR_VALUE_INVALID', {
+        message: `memory.${this.#field}.trim(${String(count)}): not a whole number`,
       });
     }
     this.#stage({ op: 'trim', field: this.#field, count });

@@ -212,6 +212,12 @@ export class Turn extends WheelNode implements MemoryDraft, CollectionAccess {
     }
   }
 
+  frozen(value: unknown): unknown {
+    return typeof value === 'number' && value - value === 0
+      ? value
+      : this.checked(() => freezeValue(value ?? null));
+  }
+
   mapField(name: string): MemoryMap<unknown> {
     return this.#collection(name, TurnMap);
   }
@@ -271,7 +277,7 @@ export class Turn extends WheelNode implements MemoryDraft, CollectionAccess {
 
   emit(event: string, data: unknown): void {
     this.checkWritable();
-    const emission = { event, data: this.checked(() => freezeValue(data ?? null)) };
+    const emission = { event, data: this.frozen(data) };
     if (this.emitted === NO_CHANGES) this.emitted = [emission];
     else (this.emitted as { event: string; data: unknown }[]).push(emission);
   }
