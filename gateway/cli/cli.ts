@@ -15,6 +15,17 @@ export interface Cli {
   readonly version: string;
   /** Aborts with the first SIGINT or SIGTERM; the second ends the process. */
   readonly stopSignal: AbortSignal;
+  /**
+   * From now on errors that nobody handles do not end the process: `told` gets them. For commands that host what
+   * others wrote. The answer ends that.
+   */
+  catchStrays(told: (stray: Stray) => void): () => void;
+}
+
+/** A rejected promise that nobody awaits, or an exception in a callback. */
+export interface Stray {
+  readonly kind: 'rejection' | 'exception';
+  readonly error: Error;
 }
 
 /** Resolves when somebody asks the process to stop. */

@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 // The process of the command line: its streams, signals and end. Everything else is in program.ts.
 import { readFileSync } from 'node:fs';
+import { inspect } from 'node:util';
+import { GrainError } from '../../lib/index.ts';
 import { systemClock, systemRng } from '../../lib/internal.ts';
-import type { Cli } from './cli.ts';
+import type { Cli, Stray } from './cli.ts';
 import { runProgram } from './program.ts';
 import { systemTerminal } from './terminal.ts';
 
@@ -30,6 +32,31 @@ function stopSignal(): AbortSignal {
   return controller.signal;
 }
 
+function catchStrays(told: (stray: Stray) => void): () => void {
+  const onRejection = (thrown: unknown): void => told({ kind: 'rejection', error: readable(thrown) });
+  const onException = (thrown: unknown): void => told({ kind: 'exception', error: readable(thrown) });
+  process.on('unhandledRejection', onRejection);
+  process.on('uncaughtException', onException);
+  return () => {
+    process.off('unhandledRejection', onRejection);
+    process.off('uncaughtException', onException);
+  };
+}
+
+/** An error of our own with its words: what was thrown may throw when a log looks at it, and here nothing may. */
+function readable(thrown: unknown): Error {
+  const error = new Error('something that cannot be read');
+  try {
+    error.message = thrown instanceof Error ? String(thrown.message) : inspect(thrown).slice(0, 1_000);
+    const stack = thrown instanceof Error ? thrown.stack : undefined;
+    error.stack = typeof stack === 'string' ? stack : `${error.message} (no stack)`;
+    if (thrown instanceof GrainError) Object.assign(error, { code: thrown.code });
+  } catch {
+    error.stack = error.message;
+  }
+  return error;
+}
+
 /** A pipe that nobody reads any more (`granary inspect | head`) is no error. */
 function ignoreClosedPipes(): void {
   for (const stream of [process.stdout, process.stderr]) {
@@ -53,6 +80,7 @@ async function main(): Promise<void> {
     folder: process.cwd(),
     version: ownVersion(),
     stopSignal: stopSignal(),
+    catchStrays,
   };
   const code = await runProgram(process.argv.slice(2), cli);
   clearInterval(alive);

@@ -1,4 +1,5 @@
 // Logs for people, one line each: time, level, event, fields. Machines get pino's JSON.
+import { inspect } from 'node:util';
 import { pino } from 'pino';
 import type { Clock, Logger } from '../../lib/index.ts';
 import { printable, type Style, type Terminal } from './terminal.ts';
@@ -6,6 +7,9 @@ import { printable, type Style, type Terminal } from './terminal.ts';
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LEVELS)[number];
 const STYLES: Readonly<Record<string, Style>> = { debug: 'dim', info: 'cyan', warn: 'yellow', error: 'red' };
+
+/** An error may be its own cause. */
+const CAUSES_MAX = 16;
 
 export function isLogLevel(text: string): text is LogLevel {
   return (LEVELS as readonly string[]).includes(text);
@@ -41,9 +45,17 @@ function fieldWords(fields: object): string[] {
   return Object.entries(fields).flatMap(([name, value]: [string, unknown]) => {
     if (value === undefined) return [];
     if (value instanceof Error) return [`${name}=${printable(value.message)}`];
-    const text = typeof value === 'string' ? value : JSON.stringify(value);
-    return [`${name}=${printable(text ?? String(value))}`];
+    return [`${name}=${printable(typeof value === 'string' ? value : textOf(value))}`];
   });
+}
+
+/** Flows log what they like. */
+function textOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return inspect(value, { depth: 2, breakLength: Infinity });
+  }
 }
 
 /** Errors bring their stack, and those that caused them; the last cause is what one looks for. */
@@ -52,6 +64,6 @@ function stackOf(fields: object): string {
   return errors.map((error) => `${rootOf(error).stack ?? ''}\n`.replace(/^(?=.)/gm, '  ')).join('');
 }
 
-function rootOf(error: Error): Error {
-  return error.cause instanceof Error ? rootOf(error.cause) : error;
+function rootOf(error: Error, depth = 0): Error {
+  return error.cause instanceof Error && depth < CAUSES_MAX ? rootOf(error.cause, depth + 1) : error;
 }

@@ -36,24 +36,18 @@ export async function runDev(cli: Cli, named: readonly string[], flags: DevFlags
   const loaded = await loader.load(files());
   const log = logFor(cli.terminal, cli.clock, levelOf(settings), isJson);
   const host = await startHost({ ...hostOptions(settings), cores: coresOf(loaded), log });
+  // What a flow leaves behind and fails later is logged; other grains are not to suffer for it.
+  const letStraysGo = cli.catchStrays(({ kind, error }) => {
+    log.error({ err: error }, kind === 'rejection' ? 'promise.unhandled' : 'exception.uncaught');
+  });
   announce(cli, host, { settings, loaded, isJson, isWatching, tookMs: cli.clock.nowMs() - startedMs });
-  keepUp(log);
   const watch = isWatching ? follow({ cli, host, loader, loaded, files, log, isJson }) : undefined;
   await stopped(cli);
   watch?.stop();
   if (!isJson) cli.terminal.err('Stopping: what runs is finished first. Ctrl-C again ends it at once.\n');
   await host.stop();
+  letStraysGo();
   return 0;
-}
-
-/** What a flow leaves behind and fails later is logged; other grains are not to suffer for it. */
-function keepUp(log: Logger): void {
-  process.on('unhandledRejection', (reason) => log.error({ err: toError(reason) }, 'promise.unhandled'));
-  process.on('uncaughtException', (error) => log.error({ err: toError(error) }, 'exception.uncaught'));
-}
-
-function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
 function namesOf(
