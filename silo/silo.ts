@@ -82,6 +82,7 @@ export class Silo implements ClusterClient, CallSender {
   readonly #hub: EmissionHub;
   readonly #bus: LogBus;
   readonly #reminders: ReminderService;
+  readonly #replacing = new Map<string, Promise<void>>();
   #seq = 0;
   #isDraining = false;
   #stopping: Promise<void> | undefined;
@@ -121,6 +122,7 @@ export class Silo implements ClusterClient, CallSender {
       claimer: (activation: number): Claimer => ({ incarnation, activation, view: ONLY_VIEW, living }),
       publish: (grain, emissionEpoch, emissions) => this.#hub.publish(grain, emissionEpoch, emissions),
       reminderSet: (dueMs) => this.#reminders.hint(dueMs),
+      redispatch: (envelope) => this.#route(envelope),
       callerFor: (turn: Turn) => new TurnCaller(this, turn),
     };
   }
@@ -139,7 +141,20 @@ export class Silo implements ClusterClient, CallSender {
 
   /** Takes a Core's place with a changed definition; its activations leave, its grains' memory stays. */
   async replace(core: AnyCore): Promise<void> {
-    const { definition } = core;
+    const { name } = core.definition;
+    // One after the other: a second one must find, and drain, what the first one installed.
+    const before = this.#replacing.get(name) ?? Promise.resolve();
+    const replaced = before.then(() => this.#replaceNow(core.definition));
+    const done = replaced.catch(() => undefined);
+    this.#replacing.set(name, done);
+    try {
+      await replaced;
+    } finally {
+      if (this.#replacing.get(name) === done) this.#replacing.delete(name);
+    }
+  }
+
+  async #replaceNow(definition: CoreDefinition): Promise<void> {
     const old = this.#hosts.get(definition.name);
     old?.pause();
     if (old) await this.#drainHost(old, this.clock.nowMs() + this.options.drainMs, 'core_replaced');
@@ -185,27 +200,32 @@ export class Silo implements ClusterClient, CallSender {
 
   async #stop(): Promise<void> {
     this.#isDraining = true;
-    await this.#reminders.stop();
-    await this.#bus.stop();
-    const untilMs = this.clock.nowMs() + this.options.drainMs;
-    for (const host of this.#hosts.values()) host.table.stop();
-    await Promise.all([...this.#hosts.values()].map((host) => this.#drainHost(host, untilMs, 'drain')));
-    this.#collector.stop();
-    this.#hub.close(new GrainError('ERR_SILO_DRAINING'));
-    await this.#volatileStorage.close();
-    await this.#storage.close();
+    try {
+      await this.#reminders.stop();
+      await this.#bus.stop();
+      const untilMs = this.clock.nowMs() + this.options.drainMs;
+      for (const host of this.#hosts.values()) host.stop();
+      await Promise.all([...this.#hosts.values()].map((host) => this.#drainHost(host, untilMs, 'drain')));
+    } finally {
+      this.#collector.stop();
+      this.#hub.close(new GrainError('ERR_SILO_DRAINING'));
+      await this.#volatileStorage.close();
+      await this.#storage.close();
+    }
   }
 
   /** Deactivates everything that gets idle, until nothing is left or the time is up. */
   async #drainHost(host: CoreHost, untilMs: number, reason: 'drain' | 'core_replaced'): Promise<void> {
     for (;;) {
       await host.table.deactivateIdle(reason);
-      if (host.table.size === 0) return;
-      if (this.clock.nowMs() >= untilMs) break;
+      if (host.size === 0) break;
+      if (this.clock.nowMs() >= untilMs) {
+        this.#parts.log.warn({ core: host.definition.name, left: host.size }, 'drain.incomplete');
+        break;
+      }
       await new Promise<void>((resolve) => this.clock.setTimer(DRAIN_LOOK_MS, resolve));
     }
-    this.#parts.log.warn({ core: host.definition.name, left: host.table.size }, 'drain.incomplete');
-    host.table.endAll(reason);
+    host.close(reason);
   }
 
   // --- messages ----------------------------------------------------------------------------------------------------
@@ -289,5 +309,8 @@ export class Silo implements ClusterClient, CallSender {
 function makeVolatileStorage(clock: Clock): MemoryStorage {
   let epoch = 0;
   const directory = new MemoryDirectory({ nextEpoch: () => ++epoch });
-  return new MemoryStorage({ directory, clock, retention: 'activation' });
+  const storage = new MemoryStorage({ directory, clock, retention: 'activation' });
+  // Nobody reads this log: the bus carries only what is durable.
+  storage.onAppend(() => storage.trimLog(Infinity));
+  return storage;
 }

@@ -883,7 +883,10 @@ export class Activation implements GrainId {
 
   /** The silo's time to drain is up. */
   endNow(reason: DeactivationReason): void {
-    this.#end(new GrainError('ERR_SILO_DRAINING'), reason);
+    const code = reason === 'drain' ? 'ERR_SILO_DRAINING' : 'ERR_GRAIN_MOVED';
+    if (this.#state === 'active') this.#end(new GrainError(code), reason);
+    // The claim may never be answered: what waits for it must not wait with it.
+    else for (const message of this.#takeWaiting()) this.host.admit(message, this.tenant, this.key);
   }
 
   #commitFailed(failure: GrainError): void {
@@ -929,7 +932,10 @@ export class Activation implements GrainId {
     this.#resize(0);
     if (this.#onGone) this.#onGone();
     else this.host.table.removed(this);
-    for (const message of this.#takeWaiting()) this.host.admit(message, this.tenant, this.key);
+    for (const message of this.#takeWaiting()) {
+      // A timer is of its activation: its tick must not wake the next one.
+      if (message.envelope.kind !== 'timer') this.host.admit(message, this.tenant, this.key);
+    }
   }
 }
 

@@ -28,6 +28,9 @@ import type { Turn } from './turn.ts';
 import type { TurnBudget } from './turn-budget.ts';
 import { TurnMetrics } from './turn-metrics.ts';
 
+/** Envelopes that may wait while a Core is replaced. */
+const PAUSED_MAX = 10_000;
+
 /** Activations of the whole silo, over all Cores. */
 export interface Residents {
   count: number;
@@ -35,6 +38,13 @@ export interface Residents {
   bytes: number;
   /** False when the silo may not hold one more. */
   readonly hasRoom: boolean;
+  /** Some table waits for room in the silo. */
+  readonly isAwaited: boolean;
+  /** Evicts idle activations of any Core; answers whether there is room now. */
+  makeRoom(): boolean;
+  /** Has the table's `letIn` called when there may be room. */
+  wait(table: GrainTable): void;
+  mayHaveRoom(): void;
 }
 
 /** What a silo gives to the Cores that it hosts. */
@@ -50,6 +60,8 @@ export interface SiloContext {
   claimer(seq: number): Claimer;
   publish(grain: GrainId, emissionEpoch: number, emissions: readonly StoredEmission[]): void;
   reminderSet(dueMs: number): void;
+  /** Sends an envelope on its way again: its Core has another host now. */
+  redispatch(envelope: Envelope): void;
   /** A caller that acts for a running turn. */
   callerFor(turn: Turn): RefCaller;
 }
@@ -78,6 +90,7 @@ export class CoreHost {
   readonly #silo: SiloContext;
   readonly #stateless: StatelessPool | undefined;
   #paused: Envelope[] | undefined = undefined;
+  #closedFor: 'drain' | 'core_replaced' | undefined = undefined;
 
   constructor(definition: CoreDefinition, storage: GrainStorage, silo: SiloContext) {
     this.definition = definition;
@@ -156,7 +169,7 @@ export class CoreHost {
   dispatch(envelope: Envelope): void {
     // Chains that run must end on this definition, or its grains would never become idle.
     if (this.#paused && !envelope.chain) {
-      this.#paused.push(envelope);
+      this.#keepPaused(envelope);
       return;
     }
     try {
@@ -173,6 +186,40 @@ export class CoreHost {
     this.#paused ??= [];
   }
 
+  #keepPaused(envelope: Envelope): void {
+    if (!this.#paused || this.#paused.length >= PAUSED_MAX)
+      envelope.reject(new GrainError('ERR_CAPACITY_FULL', { retryAfterMs: 1_000 }));
+    else this.#paused.push(envelope);
+  }
+
+  /** What is on this host and would hold up its end: activations, and messages that wait for a place. */
+  get size(): number {
+    return this.table.size + this.table.waiting + (this.#stateless?.size ?? 0);
+  }
+
+  get isClosed(): boolean {
+    return this.#closedFor !== undefined;
+  }
+
+  /** A stopping silo lets nothing new in; what waits for room is told so. */
+  stop(): void {
+    for (const { envelope } of this.table.stop()) envelope.reject(new GrainError('ERR_SILO_DRAINING'));
+  }
+
+  /** Ends what is left. What still waits goes to the next host of the Core, or is told that the silo is stopping. */
+  close(reason: 'drain' | 'core_replaced'): void {
+    this.#closedFor = reason;
+    for (const message of this.table.stop()) this.#turnAway(message.envelope);
+    this.table.endAll(reason);
+    this.#stateless?.endAll(reason);
+  }
+
+  #turnAway(envelope: Envelope): void {
+    if (this.#closedFor === 'drain') envelope.reject(new GrainError('ERR_SILO_DRAINING'));
+    else if (this.#paused) this.#keepPaused(envelope);
+    else this.#silo.redispatch(envelope);
+  }
+
   takePaused(): readonly Envelope[] {
     const paused = this.#paused ?? [];
     this.#paused = undefined;
@@ -180,7 +227,8 @@ export class CoreHost {
   }
 
   admit(message: Message, tenant: string, key: string): void {
-    if (this.#stateless) this.#stateless.admit(message, tenant);
+    if (this.#closedFor) this.#turnAway(message.envelope);
+    else if (this.#stateless) this.#stateless.admit(message, tenant);
     else this.table.admit(message, tenant, key);
   }
 

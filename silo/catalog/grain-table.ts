@@ -12,15 +12,19 @@ import type { DeactivationReason } from './activation-state.ts';
 import type { CoreHost } from './core-host.ts';
 import type { Message } from './message.ts';
 
-/** Messages that may wait for room in the table. */
+/** Messages that may wait for room in the table, and bytes of their inputs. */
 const WAITING_MAX = 10_000;
+const WAITING_BYTES_MAX = 64 * 1024 * 1024;
+/** Grains that are remembered to be held back. */
+const HELD_BACK_MAX = 10_000;
 const HOLD_BACK = { firstMs: 50, mostMs: 30_000 } as const;
 /** The runtime's own work on many activations pauses after so long. */
 const SLICE_MS = 2;
 
 interface HeldBack {
-  failures: number;
-  untilMs: number;
+  readonly failures: number;
+  readonly untilMs: number;
+  readonly error: GrainError;
 }
 
 interface WaitingForRoom {
@@ -35,6 +39,8 @@ export class GrainTable extends WheelNode {
   readonly #host: CoreHost;
   readonly #tenants = new Map<string, Map<string, Activation>>();
   readonly #waiting = new Fifo<WaitingForRoom>();
+  #waitingBytes = 0;
+  #isLettingIn = false;
   readonly #heldBack = new Map<string, HeldBack>();
   #size = 0;
   #idleFirst: Activation | null = null;
@@ -48,6 +54,11 @@ export class GrainTable extends WheelNode {
 
   get size(): number {
     return this.#size;
+  }
+
+  /** Messages that wait for room. */
+  get waiting(): number {
+    return this.#waiting.size;
   }
 
   get(tenant: string, key: string): Activation | undefined {
@@ -73,9 +84,10 @@ export class GrainTable extends WheelNode {
     const { clock } = this.#host;
     const held = this.#heldBack.size > 0 ? this.#heldBack.get(`${tenant}/${key}`) : undefined;
     if (held && held.untilMs > clock.nowMs()) {
-      const retryAfterMs = held.untilMs - clock.nowMs();
+      const { error, untilMs } = held;
+      const retryAfterMs = untilMs - clock.nowMs();
       message.envelope.reject(
-        new GrainError('ERR_ACTIVATION_FAILED', { failures: held.failures, retryAfterMs }),
+        new GrainError(error.code, { ...error.details, retryAfterMs }, { cause: error }),
       );
       return;
     }
@@ -95,12 +107,11 @@ export class GrainTable extends WheelNode {
   // --- the cap -----------------------------------------------------------------------------------------------------
 
   #hasRoom({ envelope }: Message): boolean {
-    const { maxActiveInstances, overflow } = this.#host.definition.instance;
-    if (this.#size < maxActiveInstances && this.#host.residents.hasRoom) return true;
-    if (overflow === 'deactivate_lru') {
-      this.evictOldest('overflow');
-      if (this.#size < maxActiveInstances && this.#host.residents.hasRoom) return true;
-    }
+    const { residents, definition } = this.#host;
+    const { maxActiveInstances, overflow } = definition.instance;
+    if (this.#size >= maxActiveInstances && overflow === 'deactivate_lru') this.evictOldest('overflow');
+    // The policy is for the Core's own cap. The silo's bound makes idle grains of any Core leave.
+    if (this.#size < maxActiveInstances && (residents.hasRoom || residents.makeRoom())) return true;
     for (let link = envelope.chain; link; link = link.parent) {
       if (link.core === envelope.core) return this.#size < 2 * maxActiveInstances;
     }
@@ -115,30 +126,57 @@ export class GrainTable extends WheelNode {
       envelope.reject(new GrainError('ERR_CAPACITY_CHAIN', { maxActiveInstances, retryAfterMs: 100 }));
       return;
     }
-    if (overflow === 'reject' || this.#waiting.size >= WAITING_MAX) {
+    const isFull =
+      this.#waiting.size >= WAITING_MAX ||
+      (this.#waitingBytes > 0 && this.#waitingBytes + envelope.inputBytes > WAITING_BYTES_MAX);
+    if (this.#isDraining) envelope.reject(new GrainError('ERR_SILO_DRAINING'));
+    else if (overflow === 'reject' || isFull) {
       envelope.reject(new GrainError('ERR_CAPACITY_FULL', { maxActiveInstances, retryAfterMs: 100 }));
-      return;
+    } else {
+      this.#waitingBytes += envelope.inputBytes;
+      this.#waiting.push({ message, tenant, key });
+      if (!this.#host.residents.hasRoom) this.#host.residents.wait(this);
     }
-    this.#waiting.push({ message, tenant, key });
   }
 
-  /** Room was made: lets in what waited for it, oldest first. */
-  #letIn(): void {
+  /**
+   * There may be room: lets in what waited for it, oldest first. One loop at a time, because what is let in may be over,
+   * and make room again, before `admit` returns.
+   */
+  letIn(): void {
+    if (this.#isLettingIn) return;
+    this.#isLettingIn = true;
     for (let next = this.#waiting.peek(); next; next = this.#waiting.peek()) {
       const { message, tenant, key } = next;
       const isSettled = message.envelope.isSettled;
-      if (!isSettled && !this.get(tenant, key) && !this.#hasRoom(message)) return;
-      this.#waiting.shift();
+      if (!isSettled && !this.get(tenant, key) && !this.#hasRoom(message)) break;
+      if (!isSettled && !this.#host.budget.take()) {
+        this.#host.budget.defer(() => this.letIn());
+        break;
+      }
+      this.#takeFirst();
       if (!isSettled) this.admit(message, tenant, key);
     }
+    this.#isLettingIn = false;
   }
 
-  /** Deactivates the longest idle activation; false when none is idle. */
-  evictOldest(reason: DeactivationReason): boolean {
+  #takeFirst(): WaitingForRoom | undefined {
+    const first = this.#waiting.shift();
+    if (first) this.#waitingBytes -= first.message.envelope.inputBytes;
+    return first;
+  }
+
+  /** Deactivates the longest idle activation, and answers which; undefined when none is idle. */
+  evictOldest(reason: DeactivationReason): Activation | undefined {
     const oldest = this.#idleFirst;
-    if (!oldest) return false;
+    if (!oldest) return undefined;
     oldest.deactivate(reason);
-    return true;
+    // B2, made sure of: what cannot leave must not be met again, or the loops over the list would not end.
+    if (this.#idleFirst === oldest) {
+      this.nowBusy(oldest);
+      this.#host.logger.error({ grain: oldest.name, state: oldest.state }, 'idle_list.broken');
+    }
+    return oldest;
   }
 
   get oldestIdleSinceMs(): number | undefined {
@@ -167,6 +205,14 @@ export class GrainTable extends WheelNode {
 
   /** `first` is the message that began this, where it does not wait in the mailbox. */
   #claimed(activation: Activation, outcome: ClaimOutcome, first: Message | undefined): void {
+    if (this.#host.isClosed) {
+      // Its silo's time is up, or another definition has the grain by now.
+      if (outcome.kind === 'claimed') this.#host.releaseQuietly(outcome.claim);
+      this.#remove(activation);
+      for (const message of activation.abandon())
+        this.#host.admit(message, activation.tenant, activation.key);
+      return;
+    }
     if (outcome.kind !== 'claimed') {
       this.#failed(
         activation,
@@ -193,8 +239,6 @@ export class GrainTable extends WheelNode {
     const name = `${tenant}/${key}`;
     const failures = (this.#heldBack.get(name)?.failures ?? 0) + 1;
     const retryAfterMs = backoffMs(failures, HOLD_BACK);
-    this.#heldBack.set(name, { failures, untilMs: this.#host.clock.nowMs() + retryAfterMs });
-    if (this.#heldBack.size > WAITING_MAX) this.#dropHeldBack();
     this.#host.logger.warn(
       { grain: activation.name, failures, code: cause.code, err: cause },
       'activation.failed',
@@ -207,14 +251,19 @@ export class GrainTable extends WheelNode {
       isKnown ? details : { failures, retryAfterMs },
       { cause },
     );
+    this.#holdBack(name, { failures, untilMs: this.#host.clock.nowMs() + retryAfterMs, error });
     first?.envelope.reject(error);
     for (const { envelope } of activation.abandon()) envelope.reject(error);
-    this.#letIn();
+    this.letIn();
   }
 
-  #dropHeldBack(): void {
-    const nowMs = this.#host.clock.nowMs();
-    for (const [name, { untilMs }] of this.#heldBack) if (untilMs <= nowMs) this.#heldBack.delete(name);
+  /** Keeps those that failed last: one that is forgotten is only tried earlier than it should be. */
+  #holdBack(name: string, held: HeldBack): void {
+    this.#heldBack.delete(name);
+    this.#heldBack.set(name, held);
+    if (this.#heldBack.size <= HELD_BACK_MAX) return;
+    const oldest = this.#heldBack.keys().next();
+    if (!oldest.done) this.#heldBack.delete(oldest.value);
   }
 
   // --- leaving -----------------------------------------------------------------------------------------------------
@@ -222,7 +271,7 @@ export class GrainTable extends WheelNode {
   /** The activation is a tombstone: the grain may be activated anew. */
   removed(activation: Activation): void {
     this.#remove(activation);
-    if (this.#waiting.size > 0) this.#letIn();
+    if (this.#waiting.size > 0) this.letIn();
   }
 
   #remove(activation: Activation): void {
@@ -230,7 +279,9 @@ export class GrainTable extends WheelNode {
     if (activations?.get(activation.key) !== activation) return;
     activations.delete(activation.key);
     this.#size -= 1;
-    this.#host.residents.count -= 1;
+    const { residents } = this.#host;
+    residents.count -= 1;
+    if (residents.isAwaited) residents.mayHaveRoom();
   }
 
   // --- idle list ---------------------------------------------------------------------------------------------------
@@ -243,7 +294,8 @@ export class GrainTable extends WheelNode {
     else this.#idleFirst = activation;
     this.#idleLast = activation;
     if (this.wheelPrev === null) this.#scheduleSweep(activation);
-    if (this.#waiting.size > 0) this.#letIn();
+    if (this.#waiting.size > 0) this.letIn();
+    if (this.#host.residents.isAwaited) this.#host.residents.mayHaveRoom();
   }
 
   nowBusy(activation: Activation): void {
@@ -269,7 +321,7 @@ export class GrainTable extends WheelNode {
     const olderThanMs = startMs - definition.instance.idleTimeoutMs;
     for (let oldest = this.#idleFirst; oldest; oldest = this.#idleFirst) {
       if (oldest.idleSinceMs > olderThanMs) break;
-      oldest.deactivate('idle');
+      this.evictOldest('idle');
       if (clock.nowMs() - startMs > SLICE_MS) {
         clock.defer(() => this.onDue());
         return;
@@ -284,8 +336,7 @@ export class GrainTable extends WheelNode {
   async deactivateIdle(reason: DeactivationReason): Promise<void> {
     const { clock } = this.#host;
     let sliceStartMs = clock.nowMs();
-    while (this.#idleFirst) {
-      this.#idleFirst.deactivate(reason);
+    while (this.evictOldest(reason)) {
       if (clock.nowMs() - sliceStartMs <= SLICE_MS) continue;
       await new Promise<void>((resolve) => clock.defer(resolve));
       sliceStartMs = clock.nowMs();
@@ -297,11 +348,12 @@ export class GrainTable extends WheelNode {
     for (const activation of [...this.all()]) activation.endNow(reason);
   }
 
-  stop(): void {
+  /** From now on nothing waits for room; gives back what did. */
+  stop(): readonly Message[] {
     this.#isDraining = true;
     this.#host.wheel.cancel(this);
-    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
-      next.message.envelope.reject(new GrainError('ERR_SILO_DRAINING'));
-    }
+    const messages: Message[] = [];
+    for (let next = this.#takeFirst(); next; next = this.#takeFirst()) messages.push(next.message);
+    return messages;
   }
 }

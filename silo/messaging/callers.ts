@@ -122,7 +122,8 @@ function fill(
   } catch (error) {
     return fromUnknown(error);
   }
-  if (typeof input === 'object') envelope.inputBytes = estimateBytes(envelope.input);
+  if (typeof input === 'object' || typeof input === 'string')
+    envelope.inputBytes = estimateBytes(envelope.input);
   return undefined;
 }
 

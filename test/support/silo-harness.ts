@@ -4,6 +4,7 @@ import { MemoryDirectory } from '../../directory/index.ts';
 import {
   type AnyCore,
   DEFAULT_TENANT,
+  estimateBytes,
   FakeClock,
   GrainError,
   type GrainRef,
@@ -136,6 +137,7 @@ export class SiloHarness {
       principal: 'test',
       core: core.definition.name,
       key,
+      inputBytes: estimateBytes(facts.input),
       ...facts,
     });
     const sent: { envelope: PromiseEnvelope; outcome: Sent['outcome'] } = { envelope, outcome: undefined };

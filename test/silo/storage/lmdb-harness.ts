@@ -115,7 +115,7 @@ export async function openUnderTest(
   clock: FakeClock,
 ): Promise<StorageUnderTest> {
   const disk = new Disk(folder, folders.next());
-  const storage = await folders.open(folder, { clock, wrapEnvironment: disk.wrap });
+  const storage = await folders.open(folder, { clock, wrapEnvironment: (opened) => disk.wrap(wrap(opened)) });
   folders.atEnd(async () => disk.letGo());
   return {
     storage,
