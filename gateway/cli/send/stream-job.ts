@@ -106,19 +106,16 @@ class JobRun {
     stopSignal.addEventListener('abort', stop, { once: true });
     this.#skipped = await this.#begun;
     const startedMs = clock.nowMs();
-    const closed = client.closed.then((error) =>
-      Promise.reject(error ?? new GrainError('ERR_CLIENT_CLOSED')),
-    );
-    closed.catch(() => undefined);
+    void client.closed.then((error) => this.#fail(error ?? new GrainError('ERR_CLIENT_CLOSED')));
     for await (const item of input(this.#skipped)) {
-      await Promise.race([this.#turn(startedMs), closed]);
+      await this.#turn(startedMs);
       if (stopSignal.aborted || this.#failure) break;
-      if ((item.bytes ?? 0) > this.#taken) await Promise.race([this.#sendAlone(item), closed]);
+      if ((item.bytes ?? 0) > this.#taken) await this.#sendAlone(item);
       else void this.#send(item);
     }
     const isStopped = stopSignal.aborted;
     if (!isStopped && !this.#failure) {
-      await Promise.race([this.#settleAll(), closed]);
+      await this.#settleAll();
       if (!this.#failure) await this.#finish();
     }
     if (this.#failure) throw this.#failure;
@@ -131,6 +128,12 @@ class JobRun {
       refusalCount: this.#state.refusalCount,
       ms: clock.nowMs() - startedMs,
     };
+  }
+
+  /** Ends the job; the first reason is the one that counts. */
+  #fail(error: GrainError): void {
+    this.#failure ??= error;
+    this.#wake();
   }
 
   /** Answers how many events of the input are behind us. @throws ERR_SESSION_LOST */
@@ -162,7 +165,7 @@ class JobRun {
     try {
       await this.#options.save(this.#state);
     } catch (thrown) {
-      this.#failure ??= fromUnknown(thrown);
+      this.#fail(fromUnknown(thrown));
       throw thrown;
     }
   }
@@ -209,7 +212,7 @@ class JobRun {
       },
       (thrown: unknown) => {
         const { code, message, effect } = fromUnknown(thrown);
-        if (code === 'ERR_SESSION_LOST') this.#failure ??= lost(this.#state.base + this.#acked + 1);
+        if (code === 'ERR_SESSION_LOST') this.#fail(lost(this.#state.base + this.#acked + 1));
         this.#refuse({ line, code, message, effect });
         this.#settle(share);
         return code;

@@ -148,6 +148,31 @@ describe('Command line: send', function () {
     assert.equal((await totals()) - before, 2_001);
   });
 
+  it('with a session that is gone, names the line and sends nothing, however often, until it is told to', async () => {
+    writeFileSync(path.join(folder, 'gone.jsonl'), `nonsense\n${lines(2_000)}`);
+    const cli = new SpawnedCli(args('gone.jsonl', '--rate', '2000'), { folder });
+    await cli.saw(/ 85 % {2}/);
+    cli.kill('SIGKILL');
+    await cli.ended;
+    host.cli.kill('SIGKILL');
+    await host.cli.ended;
+    const { port } = new URL(host.url);
+    const other = new SpawnedCli(['dev', '--json', '--port', port, '--data', 'other', 'counter.ts'], {
+      folder,
+    });
+    await other.saw(/"url"/);
+    host = { ...host, cli: other };
+    for (let time = 0; time < 2; time += 1) {
+      const { code, err } = await runCli(args('gone.jsonl'), { folder });
+      assert.equal(code, 2);
+      const [, from] = /ERR_SESSION_LOST: .* from line (\d+) on\..*--from LINE.*--restart/.exec(err) ?? [];
+      assert.ok(Number(from) > 2 && Number(from) < 2_000, err);
+      assert.equal(await totals(), 0);
+    }
+    assert.equal((await runCli(args('gone.jsonl', '--from', '1902'), { folder })).code, 0);
+    assert.equal(await totals(), 100);
+  });
+
   it('from standard input, says that it cannot be resumed', async () => {
     const before = await totals();
     const { code, err } = await runCli(args('-'), { folder, input: lines(50) });
