@@ -157,7 +157,7 @@ export class Silo implements ClusterClient, CallSender {
   async #replaceNow(definition: CoreDefinition): Promise<void> {
     const old = this.#hosts.get(definition.name);
     old?.pause();
-    if (old) await this.#drainHost(old, this.clock.nowMs() + this.options.drainMs, 'core_replaced');
+    if (old) await this.#drain([old], this.clock.nowMs() + this.options.drainMs, 'core_replaced');
     this.#install(definition);
     for (const envelope of old?.takePaused() ?? []) this.#route(envelope);
   }
@@ -204,8 +204,9 @@ export class Silo implements ClusterClient, CallSender {
       await this.#reminders.stop();
       await this.#bus.stop();
       const untilMs = this.clock.nowMs() + this.options.drainMs;
-      for (const host of this.#hosts.values()) host.stop();
-      await Promise.all([...this.#hosts.values()].map((host) => this.#drainHost(host, untilMs, 'drain')));
+      const hosts = [...this.#hosts.values()];
+      for (const host of hosts) host.stop();
+      await this.#drain(hosts, untilMs, 'drain');
     } finally {
       this.#collector.stop();
       this.#hub.close(new GrainError('ERR_SILO_DRAINING'));
@@ -214,18 +215,27 @@ export class Silo implements ClusterClient, CallSender {
     }
   }
 
-  /** Deactivates everything that gets idle, until nothing is left or the time is up. */
-  async #drainHost(host: CoreHost, untilMs: number, reason: 'drain' | 'core_replaced'): Promise<void> {
+  /**
+   * Deactivates everything that gets idle, until nothing is left or the time is up. All hosts together, because a turn of
+   * one may yet call a grain of another.
+   */
+  async #drain(
+    hosts: readonly CoreHost[],
+    untilMs: number,
+    reason: 'drain' | 'core_replaced',
+  ): Promise<void> {
     for (;;) {
-      await host.table.deactivateIdle(reason);
-      if (host.size === 0) break;
+      for (const host of hosts) await host.table.deactivateIdle(reason);
+      const left = hosts.filter(({ size }) => size > 0);
+      if (left.length === 0) break;
       if (this.clock.nowMs() >= untilMs) {
-        this.#parts.log.warn({ core: host.definition.name, left: host.size }, 'drain.incomplete');
+        for (const { definition, size } of left)
+          this.#parts.log.warn({ core: definition.name, left: size }, 'drain.incomplete');
         break;
       }
       await new Promise<void>((resolve) => this.clock.setTimer(DRAIN_LOOK_MS, resolve));
     }
-    host.close(reason);
+    for (const host of hosts) host.close(reason);
   }
 
   // --- messages ----------------------------------------------------------------------------------------------------

@@ -465,7 +465,8 @@ export class Activation implements GrainId {
     this.#running -= 1;
     if (turn.flow.isReadonly) this.#readers -= 1;
     if (turn.envelope.mark) this.#extras?.runningSources?.delete(turn.envelope.mark.source);
-    if (this.#running === 0) this.idleSinceMs = turn.startMs;
+    // A timer does not keep its activation in memory.
+    if (this.#running === 0 && turn.envelope.kind !== 'timer') this.idleSinceMs = turn.startMs;
   }
 
   get #turnsInFlight(): readonly Turn[] {
@@ -795,8 +796,8 @@ export class Activation implements GrainId {
     if (!this.host.flows.has(schedule.flow)) {
       turn.raise('ERR_REMINDER_INVALID', { message: `timer ${name}: there is no flow ${schedule.flow}` });
     }
+    const node = turn.checked(() => new TimerNode(this, name, schedule));
     this.cancelTimer(name);
-    const node = new TimerNode(this, name, schedule);
     (this.#more.timers ??= new Map()).set(name, node);
     node.start();
   }

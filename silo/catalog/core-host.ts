@@ -197,6 +197,10 @@ export class CoreHost {
     return this.table.size + this.table.waiting + (this.#stateless?.size ?? 0);
   }
 
+  get isStateless(): boolean {
+    return this.#stateless !== undefined;
+  }
+
   get isClosed(): boolean {
     return this.#closedFor !== undefined;
   }

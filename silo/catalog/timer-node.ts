@@ -1,4 +1,4 @@
-import { GrainError, type TimerSchedule, WheelNode } from '../../lib/index.ts';
+import { copyValue, freezeValue, GrainError, type TimerSchedule, WheelNode } from '../../lib/index.ts';
 import { Envelope } from '../messaging/envelope.ts';
 import type { Activation } from './activation.ts';
 
@@ -19,7 +19,7 @@ export class TimerNode extends WheelNode {
     this.activation = activation;
     this.name = name;
     this.#flow = schedule.flow;
-    this.#input = schedule.input;
+    this.#input = freezeValue(schedule.input);
     this.#isInterval = 'everyMs' in schedule;
     this.#delayMs = 'everyMs' in schedule ? schedule.everyMs : schedule.inMs;
     if (!Number.isFinite(this.#delayMs) || this.#delayMs < (this.#isInterval ? TIMER_LEAST_MS : 0)) {
@@ -35,9 +35,17 @@ export class TimerNode extends WheelNode {
   }
 
   override onDue(): void {
-    this.activation.accept({
-      envelope: new TimerEnvelope(this, this.#flow, this.#input),
-      flow: this.activation.host.flows.get(this.#flow),
+    const { activation } = this;
+    const { clock, definition } = activation.host;
+    // Ticks move it to the end of the idle list: so each of them looks whether its time is over.
+    const isOver = clock.nowMs() - activation.idleSinceMs > definition.instance.idleTimeoutMs;
+    if (isOver && activation.isIdle) {
+      activation.deactivate('idle');
+      return;
+    }
+    activation.accept({
+      envelope: new TimerEnvelope(this, this.#flow, copyValue(this.#input)),
+      flow: activation.host.flows.get(this.#flow),
     });
   }
 

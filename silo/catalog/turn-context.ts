@@ -13,6 +13,9 @@ import {
 import { resolveReminder } from '../reminders/schedule.ts';
 import type { Turn } from './turn.ts';
 
+const NO_TIMERS = 'a stateless call has no activation that a timer could live in';
+const NO_REMINDERS = 'a Core whose flows are all volatile stores nothing, and so no reminders: use a timer';
+
 /** The `ctx` of one turn: a face without a way to the runtime behind it. */
 export class TurnContext implements FlowContext<object> {
   readonly #turn: Turn;
@@ -65,6 +68,7 @@ export class TurnContext implements FlowContext<object> {
     return {
       set(name: string, schedule: TimerSchedule): void {
         turn.checkRunning();
+        if (turn.activation.host.isStateless) turn.raise('ERR_REMINDER_INVALID', { message: NO_TIMERS });
         turn.activation.setTimer(turn, name, schedule);
       },
       cancel(name: string): void {
@@ -78,6 +82,8 @@ export class TurnContext implements FlowContext<object> {
     const turn = this.#turn;
     return {
       set(name: string, schedule: ReminderSchedule): void {
+        turn.checkRunning();
+        if (turn.activation.host.isVolatile) turn.raise('ERR_REMINDER_INVALID', { message: NO_REMINDERS });
         if (!turn.activation.host.flows.has(schedule.flow)) {
           turn.raise('ERR_REMINDER_INVALID', {
             message: `reminder ${name}: there is no flow ${schedule.flow}`,
