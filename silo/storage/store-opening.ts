@@ -63,15 +63,16 @@ export async function openStore(options: OpenStoreOptions): Promise<OpenStore> {
     return { folder, lock, ...(await openLocked(folder, lock.tookOver, options)) };
   } catch (thrown) {
     lock?.release();
-    throw thrown instanceof GrainError ? inFile(folder, thrown) : fileError(folder, thrown);
+    throw inFile(folder, fileError(folder, thrown));
   }
 }
 
-/** What the file system said about the folder. */
-function fileError(folder: string, cause: unknown): GrainError {
-  const { code, message } = cause as { readonly code?: unknown; readonly message?: unknown };
+/** What the file system said about the folder, in our words; anything else as it is. */
+function fileError(folder: string, cause: unknown): unknown {
+  const { code, message, syscall } = cause as NodeJS.ErrnoException;
+  if (syscall === undefined) return cause;
   const isFull = code === 'ENOSPC' || code === 'EDQUOT';
-  const said = `the data folder ${folder} cannot be opened: ${String(message)}`;
+  const said = `the data folder ${folder} cannot be opened: ${message}`;
   return new GrainError(isFull ? 'ERR_STORE_FULL' : 'ERR_STORE_FAILED', { message: said, folder }, { cause });
 }
 

@@ -306,12 +306,14 @@ export function numberContract(open: StorageFactory): void {
     'Commit: one part cannot be stored, stores none of it and may be given again',
     open,
     async (under) => {
-      const { claim } = await claimed(under);
+      const who = claimer();
+      const { claim } = await claimed(under, GRAIN, who);
       await done(under, claim, changing(1, set('by', 'x', 'text')));
       const bad = [push('log', 1), set('by', 'y', 1), add('by', 'x', 1)];
       const outcome = await hand(under.storage, claim, commitOf(2, { collections: bad, values: [2, 'bad'] }));
       assert.equal(kindOf(outcome), 'failed ERR_VALUE_INVALID none');
       assert.equal((await hand(under.storage, claim, commitOf(3))).kind, 'gap');
+      assert.deepEqual((await claimed(under, GRAIN, who)).memory.values, { count: 1, note: null });
       assert.equal(await under.storage.listLength(claim, 'log'), 0);
       assert.equal(await under.storage.readEntry(claim, 'by', 'y'), undefined);
       await done(under, claim, changing(2, set('by', 'y', 2)));

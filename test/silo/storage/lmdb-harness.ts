@@ -109,10 +109,14 @@ export class Disk {
   }
 }
 
+type Wrap = (environment: StoreEnvironment) => StoreEnvironment;
+
+/** @param wrap what the disk writes to; for tests that count and look. */
 export async function openUnderTest(
   folders: Folders,
   folder: string,
   clock: FakeClock,
+  wrap: Wrap = (environment) => environment,
 ): Promise<StorageUnderTest> {
   const disk = new Disk(folder, folders.next());
   const storage = await folders.open(folder, { clock, wrapEnvironment: (opened) => disk.wrap(wrap(opened)) });
