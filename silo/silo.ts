@@ -19,6 +19,7 @@ import {
 import { LogBus } from './bus/log-bus.ts';
 import { Collector, type HeapUse } from './catalog/collector.ts';
 import { CoreHost, isVolatileCore, type SiloContext } from './catalog/core-host.ts';
+import { LoopWatch } from './catalog/loop-watch.ts';
 import type { Turn } from './catalog/turn.ts';
 import { TurnBudget } from './catalog/turn-budget.ts';
 import type {
@@ -31,9 +32,8 @@ import type {
   Subscription,
 } from './cluster-client.ts';
 import { EmissionHub } from './emissions/emission-hub.ts';
-import { type CallSender, OutsideCaller, TurnCaller } from './messaging/callers.ts';
+import { type CallSender, outsideRef, type RefOptions, TurnCaller } from './messaging/callers.ts';
 import type { Envelope } from './messaging/envelope.ts';
-import { refClassFor } from './messaging/grain-refs.ts';
 import { ReminderService } from './reminders/reminder-service.ts';
 import { listInstances, manifestOf, reportSilo } from './reports.ts';
 import { resolveSiloOptions, type SiloOptions } from './silo-options.ts';
@@ -56,6 +56,8 @@ export interface SiloParts {
   readonly heapUse?: () => HeapUse;
   /** How late the event loop is, in milliseconds. */
   readonly eventLoopDelayMs?: () => number;
+  /** Calls back about every 50 ms while the event loop turns, so that a flow that holds it can be named. */
+  readonly onLoopBeat?: (beat: () => void) => void;
 }
 
 /** View number of a cluster of one. */
@@ -115,6 +117,7 @@ export class Silo implements ClusterClient, CallSender {
       clock,
       wheel: this.#wheel,
       budget: new TurnBudget(clock),
+      loop: new LoopWatch(clock, this.#parts.log, this.#parts.onLoopBeat),
       logger: this.#parts.log,
       incarnation,
       residents: this.#collector,
@@ -264,17 +267,8 @@ export class Silo implements ClusterClient, CallSender {
     this.#wheel.schedule(envelope, envelope.deadlineMs);
   }
 
-  ref<C extends AnyCore>(
-    core: C | string,
-    key?: string | number,
-    {
-      tenant = DEFAULT_TENANT,
-      principal = 'host',
-    }: { readonly tenant?: string; readonly principal?: string } = {},
-  ): GrainRef<C> {
-    const name = typeof core === 'string' ? core : core.definition.name;
-    const caller = new OutsideCaller(this, tenant, principal);
-    return new (refClassFor(name))(caller, name, key === undefined ? undefined : String(key)) as GrainRef<C>;
+  ref<C extends AnyCore>(core: C | string, key?: string | number, options?: RefOptions): GrainRef<C> {
+    return outsideRef(this, core, key, options);
   }
 
   subscribe(grain: GrainId, options: SubscribeOptions, sink: EmissionSink): Subscription {

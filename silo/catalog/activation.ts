@@ -286,6 +286,7 @@ export class Activation implements GrainId {
     // The wheel may be late, after a flow that blocked the loop: what has expired must not start (P5).
     if (nowMs >= envelope.deadlineMs) return envelope.onDue();
     if (!envelope.begin()) return;
+    this.host.loop.turnStarted(nowMs);
     try {
       if (envelope.mark && !this.#admitMark(envelope)) return;
       if (envelope.kind === 'forget') return this.#forgetNow(envelope);
@@ -457,9 +458,11 @@ export class Activation implements GrainId {
 
   #endTurn(turn: Turn, failure: GrainError | undefined): void {
     turn.end();
-    const { wheel, metrics, clock } = this.host;
+    const { wheel, metrics, clock, loop } = this.host;
+    const nowMs = clock.nowMs();
     wheel.cancel(turn);
-    metrics.turnEnded(turn, failure, clock.nowMs());
+    metrics.turnEnded(turn, failure, nowMs);
+    loop.turnEnded(turn, nowMs);
     if (this.#turns === turn) this.#turns = undefined;
     else if (this.#turns instanceof Set) this.#turns.delete(turn);
     this.#running -= 1;

@@ -21,6 +21,7 @@ import type { Activation } from './activation.ts';
 import { GrainTable } from './grain-table.ts';
 import type { HostedFlow } from './hosted-flow.ts';
 import { memoryValue } from './memory-value.ts';
+import type { LoopWatch } from './loop-watch.ts';
 import { type MemoryViewClass, memoryViewClass } from './memory-view.ts';
 import type { Message } from './message.ts';
 import { StatelessPool } from './stateless-pool.ts';
@@ -52,6 +53,7 @@ export interface SiloContext {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly budget: TurnBudget;
+  readonly loop: LoopWatch;
   readonly logger: Logger;
   readonly incarnation: string;
   readonly residents: Residents;
@@ -84,6 +86,7 @@ export class CoreHost {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly budget: TurnBudget;
+  readonly loop: LoopWatch;
   readonly logger: Logger;
   readonly incarnation: string;
   readonly residents: Residents;
@@ -100,6 +103,7 @@ export class CoreHost {
       clock: this.clock,
       wheel: this.wheel,
       budget: this.budget,
+      loop: this.loop,
       logger: this.logger,
       incarnation: this.incarnation,
       residents: this.residents,
