@@ -20,6 +20,7 @@ export {
   type MessageMark,
   PromiseEnvelope,
 } from './messaging/envelope.ts';
+export { type CallSender, outsideRef, type RefOptions } from './messaging/callers.ts';
 export { Silo, type SiloParts } from './silo.ts';
 export { resolveSiloOptions, type SiloOptions } from './silo-options.ts';
 export { type LmdbStorageOptions, openLmdbStorage } from './storage/lmdb-storage.ts';

@@ -11,7 +11,16 @@ import {
   type Rng,
   SeededRng,
 } from '../../lib/index.ts';
-import { type Emission, MemoryStorage, PromiseEnvelope, Silo, type SiloOptions } from '../../silo/index.ts';
+import {
+  type CallSender,
+  type Emission,
+  MemoryStorage,
+  outsideRef,
+  PromiseEnvelope,
+  type RefOptions,
+  Silo,
+  type SiloOptions,
+} from '../../silo/index.ts';
 import { realDefer } from './system-settle.ts';
 
 export interface TestHostOptions {
@@ -25,10 +34,7 @@ export interface TestHostOptions {
   readonly silo?: SiloOptions;
 }
 
-export interface CallAs {
-  readonly tenant?: string;
-  readonly principal?: string;
-}
+export type CallAs = RefOptions;
 
 const SILENT: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 /** Rounds of the loop after which everything that needs no time has happened. */
@@ -42,6 +48,8 @@ export class TestHost {
   #storage: MemoryStorage;
   #epoch = 0;
   #deferred = 0;
+  /** References outlive a silo: they call whichever is there. */
+  readonly #sender: CallSender;
 
   private constructor(options: TestHostOptions) {
     this.#options = options;
@@ -57,6 +65,11 @@ export class TestHost {
       ...(options.wallMs === undefined ? {} : { wallMs: options.wallMs }),
       defer,
     });
+    this.#sender = {
+      clock: this.clock,
+      dispatch: (envelope) => this.#silo.dispatch(envelope),
+      watch: (envelope) => this.#silo.watch(envelope),
+    };
     this.#storage = new MemoryStorage({ directory: this.#newDirectory(), clock: this.clock });
     this.#silo = this.#newSilo();
   }
@@ -92,7 +105,7 @@ export class TestHost {
 
   /** A grain, typed by its Core. Its calls work across `restart`. */
   ref<C extends AnyCore>(core: C, key?: string | number, as: CallAs = {}): GrainRef<C> {
-    return this.#silo.ref(core, key === undefined ? undefined : String(key), as);
+    return outsideRef(this.#sender, core, key, as);
   }
 
   /** Sends an event to a grain, as a client would over HTTP; settles after the commit. */

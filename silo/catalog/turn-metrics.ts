@@ -38,7 +38,7 @@ export class TurnMetrics {
   readonly turnMsCounts: number[] = new Array<number>(TURN_BOUNDS_MS.length + 1).fill(0);
   readonly deactivated = new Map<DeactivationReason, number>();
   #window: Window = { startMs: 0, keys: new Map(), slowest: [] };
-  #lastWindow: Window = this.#window;
+  #lastWindow: Window = { startMs: 0, keys: new Map(), slowest: [] };
   #slowestFloorMs = 1;
 
   turnEnded(turn: Turn, failure: GrainError | undefined, nowMs: number): void {

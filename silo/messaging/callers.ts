@@ -2,16 +2,19 @@
 //   A nested call leaves only when what its turn has seen is durable (hazards.md 4), carries the chain of waiting
 //   activations, ends no later than its caller, and derives its command id from its caller's (hazards.md 10).
 import {
+  type AnyCore,
   type CallOptions,
   type Clock,
   copyValue,
+  DEFAULT_TENANT,
   estimateBytes,
   fromUnknown,
   GrainError,
+  type GrainRef,
 } from '../../lib/index.ts';
 import type { Turn } from '../catalog/turn.ts';
 import { type Envelope, PromiseEnvelope } from './envelope.ts';
-import type { RefCaller } from './grain-refs.ts';
+import { refClassFor, type RefCaller } from './grain-refs.ts';
 
 export const CALL_DEADLINE_MS = 30_000;
 /** Longer chains are almost surely a mistake, and each link costs every hop. */
@@ -143,4 +146,22 @@ function listen(envelope: PromiseEnvelope, signal: AbortSignal): boolean {
   const stop = (): void => signal.removeEventListener('abort', onAbort);
   envelope.promise.then(stop, stop);
   return true;
+}
+
+/** Who a reference from outside of grains speaks for. */
+export interface RefOptions {
+  readonly tenant?: string;
+  readonly principal?: string;
+}
+
+/** A reference for code outside of grains; its calls go through `sender`. */
+export function outsideRef<C extends AnyCore>(
+  sender: CallSender,
+  core: C | string,
+  key: string | number | undefined,
+  { tenant = DEFAULT_TENANT, principal = 'host' }: RefOptions = {},
+): GrainRef<C> {
+  const name = typeof core === 'string' ? core : core.definition.name;
+  const caller = new OutsideCaller(sender, tenant, principal);
+  return new (refClassFor(name))(caller, name, key === undefined ? undefined : String(key)) as GrainRef<C>;
 }

@@ -118,9 +118,7 @@ function installHooks(): void {
   // In a checkout the examples import the source of this package, whichever form of it runs.
   own[granary] = granary;
   own[new URL('../../../../gateway/granary.ts', import.meta.url).href] = granary;
-  // esbuild is what tsx is made of; asked for from there, it is found however packages are laid out.
-  const tsx = createRequire(import.meta.url).resolve('tsx');
-  const compiler = pathToFileURL(createRequire(tsx).resolve('esbuild')).href;
+  const compiler = pathToFileURL(createRequire(import.meta.url).resolve('esbuild')).href;
   register(new URL(ownHooks(), import.meta.url), {
     data: { port: port2, own, compiler },
     transferList: [port2],

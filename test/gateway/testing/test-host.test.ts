@@ -71,11 +71,12 @@ describe('Testing kit', () => {
 
   it('a restart keeps what was committed, and loses what was volatile', async () => {
     const host = await testHost({ cores: [order, shop] });
-    await host.ref(order, '7').add({ sku: 'pen' });
-    await host.ref(order, '7').lose();
-    assert.equal((await host.ref(order, '7').state()).items, 101);
+    const seven = host.ref(order, '7');
+    await seven.add({ sku: 'pen' });
+    await seven.lose();
+    assert.equal((await seven.state()).items, 101);
     await host.restart();
-    assert.deepEqual(await host.ref(order, '7').state(), { items: 1, isNagged: false, pens: 1 });
+    assert.deepEqual(await seven.state(), { items: 1, isNagged: false, pens: 1 });
     await host.stop();
   });
 
