@@ -1,6 +1,6 @@
 // MemoryStorage: grain memory in this process. The driver of `volatile` Cores, and the simulator's durable driver.
 // Owns: claims, the numbers of their commits, what is flushed. Does not own: who owns a grain (the directory), the shape
-// of what is stored (memory-store.ts).
+// of what is stored (memory-store.ts). A long file, because every member of GrainStorage is here; most are one line.
 //   R1. `#live` holds every accepted commit (S5); `#durable` those that were flushed. Without a flush they are one.
 //   R2. A commit is accepted or refused when it is handed over, by the fence and by its number (S2); its outcome waits in
 //       one queue with all others, so outcomes keep the order of hand-over (S4).
@@ -29,7 +29,9 @@ import type {
   LogPage,
 } from './grain-storage.ts';
 import { EMPTY_MEMORY, type MemoryGrain } from './memory-grain.ts';
-import { grainName, MemoryStore } from './memory-store.ts';
+import { MemoryStore } from './memory-store.ts';
+import { type StorageFault, StorageFaults } from './storage-faults.ts';
+import { grainName } from './stored-keys.ts';
 
 export interface MemoryStorageOptions {
   /** Answers at once, and one address object per owner. */
@@ -45,11 +47,7 @@ export interface MemoryStorageOptions {
   readonly retention?: 'process' | 'activation';
 }
 
-/**
- * What to break: a `claim` that cannot be told; a commit that is surely not stored (`none`); one of unknown outcome that
- * was stored (`unknown_stored`), or was not (`unknown_lost`).
- */
-export type StorageFault = 'claim' | 'none' | 'unknown_stored' | 'unknown_lost';
+export type { StorageFault } from './storage-faults.ts';
 
 type Done = (outcome: CommitOutcome) => void;
 /** What became of a commit at hand-over: applied to live memory with these changes; asked again while queued; or refused. */
@@ -102,7 +100,7 @@ export class MemoryStorage implements GrainStorage {
   readonly #unsettled = new Map<string, number>();
   #onSettled: (() => void)[] = [];
   #state: 'open' | 'closed' | 'crashed' = 'open';
-  readonly #faults: { readonly fault: StorageFault; readonly name: string | undefined }[] = [];
+  readonly #faults = new StorageFaults();
   readonly #listeners = new Set<() => void>();
 
   constructor(options: MemoryStorageOptions, content: MemoryStore = new MemoryStore()) {
@@ -121,7 +119,7 @@ export class MemoryStorage implements GrainStorage {
   claim(grain: GrainId, claimer: Claimer): MaybePromise<ClaimOutcome> {
     this.#assertOpen();
     const name = grainName(grain);
-    if (this.#takeFault('claim', name))
+    if (this.#faults.take('claim', name))
       throw new GrainError('ERR_STORE_FAILED', { grain: formatGrainId(grain) });
     const outcome = this.#directory.register(grain, claimer);
     if (outcome.kind !== 'registered') return outcome;
@@ -242,7 +240,7 @@ export class MemoryStorage implements GrainStorage {
     else this.#unsettled.delete(claim.name);
     const earlier = broken.get(claim);
     if (earlier) return earlier;
-    const fault = this.#takeFault('commit', claim.name);
+    const fault = this.#faults.take('commit', claim.name);
     if (fault !== 'none' && fault !== 'unknown_lost') this.#store(claim, commit, verdict);
     if (fault === undefined) return DONE;
     const error = new GrainError(fault === 'none' ? 'ERR_STORE_FULL' : 'ERR_STORE_FAILED');
@@ -375,15 +373,7 @@ export class MemoryStorage implements GrainStorage {
 
   /** Breaks the next claim, or the next commit to be flushed; of one grain when it is named. Commits only with `flush`. */
   failNext(fault: StorageFault, grain?: GrainId): void {
-    this.#faults.push({ fault, name: grain && grainName(grain) });
-  }
-
-  #takeFault(kind: 'claim' | 'commit', name: string): StorageFault | undefined {
-    if (this.#faults.length === 0) return undefined;
-    const at = this.#faults.findIndex(
-      ({ fault, name: only }) => (fault === 'claim') === (kind === 'claim') && (only ?? name) === name,
-    );
-    return at < 0 ? undefined : this.#faults.splice(at, 1)[0]?.fault;
+    this.#faults.add(fault, grain);
   }
 
   /** How many accepted commits are not durable yet. */

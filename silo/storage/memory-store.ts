@@ -9,6 +9,7 @@ import type {
   StoredEmission,
 } from './grain-storage.ts';
 import { MemoryGrain } from './memory-grain.ts';
+import { grainName } from './stored-keys.ts';
 
 /** Points at an emission, so that what a grain erased is gone from the log too. */
 interface LogPointer {
@@ -17,11 +18,6 @@ interface LogPointer {
   readonly grain: GrainId;
   readonly emissionEpoch: number;
   readonly n: number;
-}
-
-/** One to one: tenant and Core names and keys hold no control character. */
-export function grainName({ tenant, core, key }: GrainId): string {
-  return `${core}\u0000${tenant}\u0000${key}`;
 }
 
 /** All that a memory storage holds: grains, the log and the records. Knows nothing of owners and durability. */

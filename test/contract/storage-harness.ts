@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Claimer, GrainDirectory } from '../../directory/index.ts';
 import type { FakeClock, GrainId } from '../../lib/index.ts';
+import { systemClock } from '../../lib/internal.ts';
 import type {
   Claim,
   CollectionChange,
@@ -166,4 +167,10 @@ export function storageTest(
       await under.dispose();
     }
   });
+}
+
+/** Lets everything that is ready run, some turns of the loop long. */
+export async function laterTurns(count = 3): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1)
+    await new Promise<void>((resolve) => systemClock.defer(resolve));
 }

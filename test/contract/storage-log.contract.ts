@@ -1,4 +1,4 @@
-// Contract of GrainStorage, part 3: emissions, the log, reminders, records and listings.
+// Contract of GrainStorage, part 5: emissions, the log, reminders, records and listings.
 import assert from 'node:assert/strict';
 import type { GrainId } from '../../lib/index.ts';
 import type { LogEntry } from '../../silo/internal.ts';

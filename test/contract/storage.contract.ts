@@ -1,19 +1,10 @@
 // The contract of GrainStorage: every driver runs it.
-import {
-  claimContract,
-  durabilityContract,
-  failureContract,
-  fenceContract,
-  numberContract,
-} from './storage-commits.contract.ts';
+import { claimContract, fenceContract } from './storage-claims.contract.ts';
+import { collectionContract } from './storage-collections.contract.ts';
+import { durabilityContract, failureContract, numberContract } from './storage-commits.contract.ts';
 import type { StorageFactory } from './storage-harness.ts';
 import { emissionContract, recordContract, reminderContract } from './storage-log.contract.ts';
-import {
-  collectionContract,
-  forgetContract,
-  markContract,
-  valueContract,
-} from './storage-memory.contract.ts';
+import { forgetContract, markContract, valueContract } from './storage-memory.contract.ts';
 
 /** Registers the whole suite. `open` gives an empty store. */
 export function storageContract(driver: string, open: StorageFactory): void {
