@@ -7,7 +7,6 @@ import {
   compareUtf8,
   type ErrorCode,
   type ErrorDetails,
-  freezeValue,
   isKey,
   type MaybePromise,
   type MemoryList,

@@ -77,7 +77,7 @@ export class TurnCaller implements RefCaller {
     options: CallOptions | undefined,
   ): Promise<unknown> {
     const turn = this.#turn;
-    const envelope = new PromiseEnvelope();
+    const envelope = new NestedEnvelope();
     // A rejection, not a throw: whoever kept the reference awaits a promise.
     if (turn.isEnded) return refuse(envelope, new GrainError('ERR_TURN_ENDED', { flow: turn.flow.name }));
     envelope.tenant = turn.activation.tenant;
@@ -105,6 +105,14 @@ export class TurnCaller implements RefCaller {
     });
     if (!hasLeft) this.#sender.watch(envelope);
     return envelope.promise;
+  }
+}
+
+/** A flow may leave a call of its own unawaited. That such a call fails must not end the process. */
+class NestedEnvelope extends PromiseEnvelope {
+  protected override onError(error: GrainError): void {
+    this.promise.catch(() => undefined);
+    super.onError(error);
   }
 }
 

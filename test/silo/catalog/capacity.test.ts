@@ -257,7 +257,8 @@ describe('Stateless Cores', () => {
           const { depth, width } = input as { depth: number; width: number };
           if (depth === 0) return 1;
           const refs = Array.from({ length: width }, () => ctx.call('pool') as unknown as LooseRef);
-          const parts = await Promise.all(refs.map((ref) => ref['fan']?.({ depth: depth - 1, width })));
+          const calls = refs.map(async (ref) => await ref['fan']?.({ depth: depth - 1, width }));
+          const parts = await Promise.all(calls);
           return parts.reduce((sum: number, part) => sum + Number(part), 0);
         },
       }),

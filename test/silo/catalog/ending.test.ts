@@ -171,8 +171,8 @@ describe('Activation: forget', () => {
       if (how === 'ctx.forget') await grain.erase();
       else await harness.send(counter, 'a', { kind: 'forget' }).envelope.promise;
       await harness.settle();
-      assert.deepEqual(await harness.storage.listGrains('default', 'counter', '', 10), []);
-      assert.equal(await harness.storage.nextReminderMs(), undefined);
+      assert.deepEqual(harness.storage.listGrains('default', 'counter', '', 10), []);
+      assert.equal(harness.storage.nextReminderMs(), undefined);
       harness.restart();
       const looked = await harness.ref(counter, 'a').look();
       assert.deepEqual(looked, { count: 0, entry: null, items: [], note: null, reminders: 0 });
@@ -200,12 +200,12 @@ describe('Activation: forget', () => {
     }));
     const harness = new SiloHarness({ cores: [core] });
     await harness.ref(core, 'a').begin();
-    const dueMs = Number(await harness.storage.nextReminderMs());
+    const dueMs = Number(harness.storage.nextReminderMs());
     await harness.advance(1_000);
     const tick = harness.send(core, 'a', { kind: 'reminder', tick: { name: 'end', dueMs } });
     await harness.settle();
     assert.equal(codeIn(tick), 'ok');
-    assert.equal(await harness.storage.nextReminderMs(), undefined);
+    assert.equal(harness.storage.nextReminderMs(), undefined);
   });
 
   it('messages that come while an erased grain still commits, run in its next activation', async () => {

@@ -254,7 +254,7 @@ describe('Output gate (hazards.md 4): nothing leaves before what its turn could 
     await harness.settle();
     assert.deepEqual([codeIn(first), codeIn(second)], ['ok', 'ok']);
     assert.equal(harness.storage.unflushed, 0);
-    assert.deepEqual(await harness.storage.listGrains('default', 'book', '', 10), []);
+    assert.deepEqual(harness.storage.listGrains('default', 'book', '', 10), []);
   });
 
   it('a storage that throws at hand-over, fails the turn and ends the activation; the next one works', async () => {

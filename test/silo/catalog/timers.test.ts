@@ -165,14 +165,13 @@ describe('Timers', () => {
 });
 
 describe('Reminders as a grain keeps them', () => {
-  const tickAt = async (harness: SiloHarness): Promise<number> =>
-    Number(await harness.storage.nextReminderMs());
+  const tickAt = (harness: SiloHarness): number => Number(harness.storage.nextReminderMs());
 
   it('a tick runs its flow once: sent twice, the second is answered without running', async () => {
     const { core } = clockCore();
     const harness = new SiloHarness({ cores: [core] });
     await harness.ref(core, 'a').remind({ everyMs: 60_000 });
-    const dueMs = await tickAt(harness);
+    const dueMs = tickAt(harness);
     await harness.advance(60_000);
     for (let round = 0; round < 2; round += 1) {
       const tick = harness.send(core, 'a', { kind: 'reminder', tick: { name: 'r', dueMs } });
@@ -181,7 +180,7 @@ describe('Reminders as a grain keeps them', () => {
     }
     harness.restart();
     assert.equal((await harness.ref(core, 'a').read())[0], 1);
-    assert.equal(await tickAt(harness), dueMs + 60_000);
+    assert.equal(tickAt(harness), dueMs + 60_000);
   });
 
   it('a failed turn sets no reminder, a failed commit none either', async () => {
@@ -191,7 +190,7 @@ describe('Reminders as a grain keeps them', () => {
     assert.equal(await codeOf(harness.ref(core, 'a').remind({ everyMs: 60_000 })), 'ERR_STORE_FULL');
     assert.equal(await codeOf(harness.ref(core, 'a').remind({ everyMs: 5 })), 'ERR_REMINDER_INVALID');
     assert.deepEqual(await harness.ref(core, 'a').reminders(), []);
-    assert.equal(await harness.storage.nextReminderMs(), undefined);
+    assert.equal(harness.storage.nextReminderMs(), undefined);
   });
 
   it('with missed: skip, a tick that is too late only moves the schedule on', async () => {
@@ -199,33 +198,33 @@ describe('Reminders as a grain keeps them', () => {
     const harness = new SiloHarness({ cores: [core] });
     const grain = harness.ref(core, 'a');
     await grain.remind({ everyMs: 600_000, missed: 'skip' });
-    const dueMs = await tickAt(harness);
+    const dueMs = tickAt(harness);
     await harness.advance(600_000 + 120_000);
     const late = harness.send(core, 'a', { kind: 'reminder', tick: { name: 'r', dueMs } });
     await harness.settle();
     assert.equal(codeIn(late), 'ok');
     assert.equal((await grain.read())[0], 0);
-    assert.equal(await tickAt(harness), dueMs + 600_000);
+    assert.equal(tickAt(harness), dueMs + 600_000);
   });
 
   it('a tick that is given up, moves the schedule on without running', async () => {
     const { core } = clockCore();
     const harness = new SiloHarness({ cores: [core] });
     await harness.ref(core, 'a').remind({ everyMs: 60_000 });
-    const dueMs = await tickAt(harness);
+    const dueMs = tickAt(harness);
     await harness.advance(60_000);
     const tick = harness.send(core, 'a', { kind: 'reminder', tick: { name: 'r', dueMs, giveUp: true } });
     await harness.settle();
     assert.equal(codeIn(tick), 'ok');
     assert.equal((await harness.ref(core, 'a').read())[0], 0);
-    assert.equal(await tickAt(harness), dueMs + 60_000);
+    assert.equal(tickAt(harness), dueMs + 60_000);
   });
 
   it('a reminder that is cancelled, does not run any more', async () => {
     const { core } = clockCore();
     const harness = new SiloHarness({ cores: [core] });
     await harness.ref(core, 'a').remind({ everyMs: 60_000 });
-    const dueMs = await tickAt(harness);
+    const dueMs = tickAt(harness);
     await harness.ref(core, 'a').unremind();
     harness.send(core, 'a', { kind: 'reminder', tick: { name: 'r', dueMs } });
     await harness.settle();
