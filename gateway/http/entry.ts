@@ -16,6 +16,7 @@ import { HotRoute } from './hot-route.ts';
 import type { ResolvedHttpOptions } from './http-options.ts';
 import { HttpStats, type RouteKind } from './http-stats.ts';
 import { type GatewayGauges, Metrics } from './metrics.ts';
+import { Pipelines } from './pipelines.ts';
 import { failureBody, failureHeaders, send } from './reply.ts';
 import { checkTarget, invalidRequest, pathOf } from './request-checks.ts';
 import { RequestIds } from './request-id.ts';
@@ -47,6 +48,7 @@ export class HttpEntry {
   readonly #koa: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
   /** Responses that no longer count as open requests. */
   readonly #exempt = new WeakSet<ServerResponse>();
+  readonly #pipelines = new Pipelines((request, response) => this.#begin(request, response));
   #isDraining = false;
 
   constructor(deps: EntryDeps) {
@@ -103,6 +105,10 @@ export class HttpEntry {
 
   /** The listener of the server's `request` event. */
   readonly handle = (request: IncomingMessage, response: ServerResponse): void => {
+    this.#pipelines.enter(request, response);
+  };
+
+  #begin(request: IncomingMessage, response: ServerResponse): void {
     const requestId = this.#ids.next(request.headers['x-request-id']);
     try {
       const url = checkTarget(request.url ?? '', this.#deps.options.urlLength);
@@ -116,9 +122,10 @@ export class HttpEntry {
         throw new GrainError('ERR_GATEWAY_BUSY', { retryAfterMs: BUSY_RETRY_MS });
       this.#serve(url, request, response, requestId);
     } catch (thrown) {
+      response.on('close', () => this.#pipelines.left(request, response));
       this.#refuse(fromUnknown(thrown), request, response, requestId);
     }
-  };
+  }
 
   #serve(url: string, request: IncomingMessage, response: ServerResponse, requestId: string): void {
     const startMs = this.#deps.clock.nowMs();
@@ -128,11 +135,15 @@ export class HttpEntry {
       response.on('close', () => {
         this.#leave(path.flow === undefined ? 'event' : 'flow', response, startMs);
         if (!envelope.isSettled) envelope.cancel();
+        this.#pipelines.left(request, response);
       });
       return;
     }
     const [route] = routesAt(pathOf(url));
-    response.on('close', () => this.#leave(route?.kind ?? 'none', response, startMs));
+    response.on('close', () => {
+      this.#leave(route?.kind ?? 'none', response, startMs);
+      this.#pipelines.left(request, response);
+    });
     setAll(response, ['X-Request-Id', requestId, ...this.#headersFor(request)]);
     if (this.#answerOptions(url, request, response)) return;
     this.#koa(request, response).catch((thrown: unknown) => this.#logError(fromUnknown(thrown), requestId));

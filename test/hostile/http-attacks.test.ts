@@ -4,7 +4,15 @@ import { type Socket, connect } from 'node:net';
 import { request as httpRequest, Agent } from 'node:http';
 import { randomBelow, SeededRng } from '../../lib/index.ts';
 import { type Answer, ask, call, codeOf, exchange } from '../gateway/http/support.ts';
-import { callFlow, Cleanup, flowPath, realHost, type RealHost } from '../support/real-host.ts';
+import {
+  callFlow,
+  Cleanup,
+  eventually,
+  flowPath,
+  metric,
+  realHost,
+  type RealHost,
+} from '../support/real-host.ts';
 import { echo, ledger, pure, tally, villain } from './cores.ts';
 import { mutated } from './mutations.ts';
 
@@ -294,6 +302,26 @@ describe('Hostile HTTP', () => {
         Array.from({ length: 1_000 }, (_none, at) => at + 1),
       );
     });
+  });
+
+  it('callers that pipeline 40 calls and leave: every call is cancelled, and its place given back', async () => {
+    const inFlight = (): Promise<number> => metric(real, 'granary_http_in_flight');
+    for (let round = 0; round < 5; round += 1) {
+      const socket = connect(real.port, '127.0.0.1');
+      const head = 'HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n';
+      const calls = Array.from(
+        { length: 40 },
+        (_none, at) => `POST ${flowPath('villain', `p${at}`, 'wait')} ${head}`,
+      );
+      socket.write(calls.join(''));
+      await eventually(inFlight, (count) => count > 30);
+      socket.destroy();
+      // This look is one of them.
+      await eventually(inFlight, (count) => count === 1);
+    }
+    const aborted = real.log.lines.filter(({ message }) => message === 'aborted').length;
+    const waiting = real.log.lines.filter(({ message }) => message === 'waiting').length;
+    assert.equal(aborted, waiting, 'each flow that ran was told');
   });
 
   describe('time', () => {
