@@ -11,7 +11,7 @@ import { decode, encode } from './record-codec.ts';
 export interface BatchPart {
   /** Whether rows wait that are not in a batch yet. */
   readonly isWaiting: boolean;
-  /** Adds waiting rows. They are in flight until `settle`. Must not throw. */
+  /** Adds waiting rows. They are in flight until `settle`, which comes with the error when this throws. */
   seal(rows: WriteSet): void;
   settle(end: BatchEnd): void;
 }
@@ -30,6 +30,7 @@ export class Batcher {
   readonly #environment: StoreEnvironment;
   readonly #clock: Clock;
   #parts: readonly BatchPart[] = [];
+  #unsealed = new Map<BatchPart, BatchEnd>();
   #count = 0;
   #isBusy = false;
   #onIdle: (() => void)[] = [];
@@ -61,7 +62,16 @@ export class Batcher {
 
   readonly #start = (): void => {
     const rows = new WriteSet();
-    for (const part of this.#parts) part.seal(rows);
+    for (const part of this.#parts) {
+      const before = rows.keys.length;
+      try {
+        part.seal(rows);
+      } catch (thrown) {
+        // A damaged page, perhaps. The other parts need not suffer.
+        rows.cut(before);
+        this.#unsealed.set(part, { error: fromUnknown(thrown), isVisible: false });
+      }
+    }
     this.#count += 1;
     rows.put('meta', COUNTER, encode(this.#count));
     // Both ways end in #finish, which does not throw.
@@ -70,7 +80,9 @@ export class Batcher {
 
   readonly #finish = (thrown: unknown): void => {
     const end = thrown === undefined ? WRITTEN : this.#failure(thrown);
-    for (const part of this.#parts) part.settle(end);
+    const unsealed = this.#unsealed;
+    this.#unsealed = new Map();
+    for (const part of this.#parts) part.settle(unsealed.get(part) ?? end);
     if (this.#parts.some(({ isWaiting }) => isWaiting)) this.#clock.defer(this.#start);
     else {
       this.#isBusy = false;

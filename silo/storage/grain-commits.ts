@@ -110,7 +110,7 @@ export class GrainCommits implements BatchPart {
     if (claim.open) return claim.open;
     const work = new Work(claim);
     claim.open = work;
-    if (!claim.flying) this.#busy.set(claim.name, claim);
+    if (!claim.flying) this.#busy.set(work.name, claim);
     this.#open.push(work);
     this.#options.wake();
     return work;
@@ -176,7 +176,7 @@ export class GrainCommits implements BatchPart {
       if (!problem) this.#succeed(work);
       else this.#fail(work, isVisible && !failed.has(work), told, { kind: 'failed', error: problem });
       if (!problem) told.push({ work, outcome: DONE });
-      if (!work.claim.open) this.#busy.delete(work.claim.name);
+      if (!work.claim.open) this.#busy.delete(work.name);
     }
     for (const { work, outcome } of told) tellAll(work, outcome);
     if (this.#onSettled.length > 0) for (const resolve of this.#onSettled.splice(0)) resolve();

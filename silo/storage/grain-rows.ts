@@ -2,7 +2,7 @@
 //   G1. Runs only while no batch is in flight, so what it reads is what the rows will be applied to.
 //   G2. The claim's picture changes only when all rows of the work are there.
 import type { TableName, Tables, WriteSet } from './lmdb-environment.ts';
-import type { LmdbClaim, Work } from './grain-work.ts';
+import type { ExpiredRows, Work } from './grain-work.ts';
 import {
   decodeReminder,
   encode,
@@ -49,9 +49,9 @@ export function writeWork(work: Work, tables: Tables, rows: WriteSet, nextPositi
     counters: claim.counters && { ...claim.counters },
     isChanged: work.hasChangedValues || work.schema !== claim.schema,
   };
-  if (work.isForgotten) eraseGrain(claim, tables, rows, draft);
-  if (claim.expired) writeExpiry(claim, rows, draft);
-  if (work.marks) writeMarks(work.marks, claim.name, rows, draft);
+  if (work.isForgotten) eraseGrain(work.name, tables, rows, draft);
+  if (claim.expired) writeExpiry(work.name, claim.expired, rows, draft);
+  if (work.marks) writeMarks(work.marks, work.name, rows, draft);
   if (work.commands) writeCommands(work, rows, draft);
   if (work.reminders) writeReminders(work, tables, rows, draft);
   if (work.maps) writeMaps(work, tables, rows, draft);
@@ -65,10 +65,10 @@ export function writeWork(work: Work, tables: Tables, rows: WriteSet, nextPositi
 }
 
 function writeHead(work: Work, rows: WriteSet, draft: Draft): void {
-  const { claim, schema, fieldNames, values } = work;
+  const { name, schema, fieldNames, values } = work;
   if (work.hasChangedValues) draft.flags |= HAS_VALUES;
   if ((draft.flags & HAS_VALUES) === 0) {
-    rows.put('grains', claim.name, encodeHead(draft.flags, schema, draft.counters, NONE, NONE));
+    rows.put('grains', name, encodeHead(draft.flags, schema, draft.counters, NONE, NONE));
     return;
   }
   if ((draft.flags & HAS_VALUES_APART) !== 0 && !writeValuesApart(work, rows))
@@ -76,26 +76,26 @@ function writeHead(work: Work, rows: WriteSet, draft: Draft): void {
   if ((draft.flags & HAS_VALUES_APART) === 0) {
     const head = encodeHead(draft.flags, schema, draft.counters, fieldNames, values);
     if (head.length <= HEAD_BYTES_MAX) {
-      rows.put('grains', claim.name, head);
+      rows.put('grains', name, head);
       return;
     }
     draft.flags |= HAS_VALUES_APART;
-    rows.put('values', claim.name, encodeValuesApart(fieldNames, values));
+    rows.put('values', name, encodeValuesApart(fieldNames, values));
   }
-  rows.put('grains', claim.name, encodeHead(draft.flags, schema, draft.counters, NONE, NONE));
+  rows.put('grains', name, encodeHead(draft.flags, schema, draft.counters, NONE, NONE));
 }
 
 const NONE: readonly never[] = [];
 
 /** Answers whether the values stay in their own row. */
-function writeValuesApart({ claim, hasChangedValues, fieldNames, values }: Work, rows: WriteSet): boolean {
+function writeValuesApart({ name, hasChangedValues, fieldNames, values }: Work, rows: WriteSet): boolean {
   if (!hasChangedValues) return true;
   const bytes = encodeValuesApart(fieldNames, values);
   if (bytes.length < VALUES_BYTES_BACK) {
-    rows.remove('values', claim.name);
+    rows.remove('values', name);
     return false;
   }
-  rows.put('values', claim.name, bytes);
+  rows.put('values', name, bytes);
   return true;
 }
 
@@ -116,12 +116,12 @@ function countersOf(draft: Draft): HeadCounters {
   return (draft.counters ??= newCounters());
 }
 
-function writeExpiry(claim: LmdbClaim, rows: WriteSet, draft: Draft): void {
-  const { sources, commandsBefore } = claim.expired ?? { sources: NONE, commandsBefore: 0 };
-  for (const source of sources) rows.remove('marks', partOf(claim.name, source));
+function writeExpiry(name: string, expired: ExpiredRows, rows: WriteSet, draft: Draft): void {
+  const { sources, commandsBefore } = expired;
+  for (const source of sources) rows.remove('marks', partOf(name, source));
   if ((draft.counters?.commandsFirst ?? commandsBefore) >= commandsBefore) return;
   const counters = countersOf(draft);
-  removeNumbered(rows, 'commands', claim.name, counters.commandsFirst, commandsBefore);
+  removeNumbered(rows, 'commands', name, counters.commandsFirst, commandsBefore);
   counters.commandsFirst = commandsBefore;
 }
 
@@ -130,17 +130,16 @@ function removeNumbered(rows: WriteSet, table: TableName, name: string, first: n
 }
 
 function writeCommands(work: Work, rows: WriteSet, draft: Draft): void {
-  const { claim } = work;
-  const commands = work.commands ?? NONE;
+  const { name, commands = NONE } = work;
   const counters = countersOf(draft);
   const start = counters.commandsEnd;
   counters.commandsEnd += commands.length;
   const first = Math.max(counters.commandsFirst, counters.commandsEnd - COMMANDS_KEPT);
-  removeNumbered(rows, 'commands', claim.name, counters.commandsFirst, Math.min(first, start));
+  removeNumbered(rows, 'commands', name, counters.commandsFirst, Math.min(first, start));
   counters.commandsFirst = first;
   for (let number = Math.max(first, start); number < counters.commandsEnd; number += 1) {
     const command = commands[number - start];
-    if (command) rows.put('commands', numberedKey(claim.name, number), encodeCommand(command));
+    if (command) rows.put('commands', numberedKey(name, number), encodeCommand(command));
   }
 }
 
@@ -148,28 +147,33 @@ export function dueKey(dueMs: number, name: string, reminder: string): string {
   return `${sortable(Math.max(0, Math.floor(dueMs)))}\u0000${partOf(name, reminder)}`;
 }
 
-function writeReminders({ claim, reminders }: Work, tables: Tables, rows: WriteSet, draft: Draft): void {
+function writeReminders(
+  { name: grain, reminders }: Work,
+  tables: Tables,
+  rows: WriteSet,
+  draft: Draft,
+): void {
   const mayHaveOld = (draft.flags & HAS_REMINDERS) !== 0;
   for (const [name, reminder] of reminders ?? NONE) {
-    const key = partOf(claim.name, name);
+    const key = partOf(grain, name);
     const old = mayHaveOld ? tables.reminders.get(key) : undefined;
-    if (old) rows.remove('due', dueKey(decodeReminder(old).dueMs, claim.name, name));
+    if (old) rows.remove('due', dueKey(decodeReminder(old).dueMs, grain, name));
     if (reminder) {
       rows.put('reminders', key, encodeReminder(reminder));
       const { dueMs } = reminder;
-      rows.put('due', dueKey(dueMs, claim.name, name), encodeDue(dueMs, claim.name, name));
+      rows.put('due', dueKey(dueMs, grain, name), encodeDue(dueMs, grain, name));
       setFlag(draft, HAS_REMINDERS);
     } else if (old) rows.remove('reminders', key);
   }
 }
 
-function writeMaps({ claim, maps, isForgotten }: Work, tables: Tables, rows: WriteSet, draft: Draft): void {
+function writeMaps({ name, maps, isForgotten }: Work, tables: Tables, rows: WriteSet, draft: Draft): void {
   for (const [field, { isCleared, entries }] of maps ?? NONE) {
     if (isCleared && !isForgotten && (draft.flags & HAS_ENTRIES) !== 0) {
-      removeRange(tables, 'entries', entriesFrom(claim.name, field, ''), rows);
+      removeRange(tables, 'entries', entriesFrom(name, field, ''), rows);
     }
     for (const [key, value] of entries) {
-      const row = entryKey(claim.name, field, key);
+      const row = entryKey(name, field, key);
       if (value === undefined) rows.remove('entries', row);
       else {
         rows.put('entries', row, encode(value));
@@ -179,13 +183,12 @@ function writeMaps({ claim, maps, isForgotten }: Work, tables: Tables, rows: Wri
   }
 }
 
-function writeLists({ claim, lists }: Work, rows: WriteSet, draft: Draft): void {
+function writeLists({ name, lists }: Work, rows: WriteSet, draft: Draft): void {
   for (const [field, list] of lists ?? NONE) {
     if (list.start === list.startBelow && list.end === list.endBelow) continue;
     const removedEnd = Math.min(list.start, list.endBelow);
-    for (let at = list.startBelow; at < removedEnd; at += 1)
-      rows.remove('items', itemKey(claim.name, field, at));
-    for (const [at, value] of list.items) rows.put('items', itemKey(claim.name, field, at), encode(value));
+    for (let at = list.startBelow; at < removedEnd; at += 1) rows.remove('items', itemKey(name, field, at));
+    for (const [at, value] of list.items) rows.put('items', itemKey(name, field, at), encode(value));
     const counters = countersOf(draft);
     counters.lists = withBounds(counters.lists, field, list.start, list.end);
   }
@@ -205,7 +208,7 @@ function withBounds(
 }
 
 function writeEmissions(work: Work, rows: WriteSet, draft: Draft, nextPosition: () => number): void {
-  const { name } = work.claim;
+  const { name } = work;
   const emissions = work.emissions ?? NONE;
   const counters = countersOf(draft);
   const before = counters.emitted;
@@ -222,16 +225,16 @@ function writeEmissions(work: Work, rows: WriteSet, draft: Draft, nextPosition: 
 }
 
 /** Everything but marks. What the same work stores afterwards comes later in the rows, so it wins. */
-function eraseGrain(claim: LmdbClaim, tables: Tables, rows: WriteSet, draft: Draft): void {
-  const parts = partsOf(claim.name);
+function eraseGrain(name: string, tables: Tables, rows: WriteSet, draft: Draft): void {
+  const parts = partsOf(name);
   const { flags, counters } = draft;
-  if ((flags & HAS_VALUES_APART) !== 0) rows.remove('values', claim.name);
+  if ((flags & HAS_VALUES_APART) !== 0) rows.remove('values', name);
   if ((flags & HAS_ENTRIES) !== 0) removeRange(tables, 'entries', parts, rows);
-  if ((flags & HAS_REMINDERS) !== 0) eraseReminders(claim.name, tables, rows);
+  if ((flags & HAS_REMINDERS) !== 0) eraseReminders(name, tables, rows);
   if (counters) {
     removeRange(tables, 'items', parts, rows);
-    removeNumbered(rows, 'commands', claim.name, counters.commandsFirst, counters.commandsEnd);
-    removeNumbered(rows, 'emissions', claim.name, counters.oldest, counters.emitted + 1);
+    removeNumbered(rows, 'commands', name, counters.commandsFirst, counters.commandsEnd);
+    removeNumbered(rows, 'emissions', name, counters.oldest, counters.emitted + 1);
   }
   draft.flags &= HAS_MARKS;
   draft.counters = undefined;

@@ -14,13 +14,13 @@ import type {
   StoredReminder,
 } from './grain-storage.ts';
 import type { HeadCounters } from './record-codec.ts';
+import { grainName } from './stored-keys.ts';
 
 export type Done = (outcome: CommitOutcome) => void;
 
 /** An owner, and what is known of its grain's rows as of the last sealed work. */
 export class LmdbClaim implements Claim {
   readonly address: GrainAddress;
-  readonly name: string;
   /** Numbers of the last durable and of the last accepted commit. */
   stored = 0;
   accepted = 0;
@@ -38,9 +38,13 @@ export class LmdbClaim implements Claim {
   /** What counts as stored was seen, but the batch that brought it failed: only a later batch makes it durable. */
   isDoubtful = false;
 
-  constructor(address: GrainAddress, name: string) {
+  constructor(address: GrainAddress) {
     this.address = address;
-    this.name = name;
+  }
+
+  /** The grain's name in keys. Made when it is needed: a million idle claims would hold as many texts. */
+  get name(): string {
+    return grainName(this.address.grain);
   }
 }
 
@@ -101,6 +105,7 @@ export function storedBounds(
 
 export class Work {
   readonly claim: LmdbClaim;
+  readonly name: string;
   /** Who is told when it ends, and what: undefined is how the batch ended, the others were decided at hand-over. */
   readonly dones: Done[] = [];
   readonly outcomes: (CommitOutcome | undefined)[] = [];
@@ -124,6 +129,7 @@ export class Work {
 
   constructor(claim: LmdbClaim) {
     this.claim = claim;
+    this.name = claim.name;
     this.last = claim.accepted;
     this.schema = claim.schema;
   }

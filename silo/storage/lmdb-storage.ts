@@ -102,7 +102,7 @@ export class LmdbStorage implements GrainStorage {
     const outcome = this.directory.register(grain, claimer);
     if (outcome.kind !== 'registered') return outcome;
     const { address } = outcome;
-    const fresh = new LmdbClaim(address, name);
+    const fresh = new LmdbClaim(address);
     const claim = address.epoch > lastEpoch ? fresh : this.#commits.principal(fresh);
     const settled = this.#commits.settled(name);
     return settled ? this.#loadLater(claim, settled) : this.#load(claim);

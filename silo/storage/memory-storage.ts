@@ -62,14 +62,16 @@ interface Queued {
 
 class MemoryClaim implements Claim {
   readonly address: GrainAddress;
-  readonly name: string;
   /** Numbers of the last durable and of the last accepted commit (R3). */
   stored = 0;
   accepted = 0;
 
-  constructor(address: GrainAddress, name: string) {
+  constructor(address: GrainAddress) {
     this.address = address;
-    this.name = name;
+  }
+
+  get name(): string {
+    return grainName(this.address.grain);
   }
 }
 
@@ -86,8 +88,11 @@ export class MemoryStorage implements GrainStorage {
   readonly #isKept: boolean;
   readonly #durable: MemoryStore;
   readonly #live: MemoryStore;
-  /** Owners by their address, which is one object as long as they own. */
-  readonly #claims = new WeakMap<GrainAddress, MemoryClaim>();
+  /**
+   * Claims that committed, by their address, which is one object as long as it owns. Most claims are never asked for
+   * twice, so this is not paid when they are made.
+   */
+  readonly #committed = new WeakMap<GrainAddress, MemoryClaim>();
   /** Waits for the flush. */
   #queue: Queued[] = [];
   /** Decided, to be told at the end of the run: functions and outcomes side by side. */
@@ -136,8 +141,10 @@ export class MemoryStorage implements GrainStorage {
   }
 
   #load(address: GrainAddress, name: string): ClaimOutcome {
-    let claim = this.#claims.get(address);
-    if (!claim) this.#claims.set(address, (claim = new MemoryClaim(address, name)));
+    const committed = this.#committed.get(address);
+    const claim = committed ?? new MemoryClaim(address);
+    // What an owner left that never released: the next begins with nothing.
+    if (!committed && !this.#isKept) this.#live.forgetGrain(name);
     const grain = this.#live.grains.get(name);
     if (!grain) return { kind: 'claimed', claim, memory: EMPTY_MEMORY };
     const nowWallMs = this.#clock.wallMs();
@@ -160,9 +167,11 @@ export class MemoryStorage implements GrainStorage {
 
   commit(claim: Claim, commit: GrainCommit, done: Done): void {
     if (this.#state === 'crashed') return;
-    const owner = own(claim);
+    const given = own(claim);
+    const owner = given.accepted > 0 ? given : (this.#committed.get(given.address) ?? given);
     const verdict = this.#accept(owner, commit);
     if (isAccepted(verdict)) {
+      if (owner.accepted === 0) this.#committed.set(owner.address, owner);
       owner.accepted = commit.number;
       if (this.#flush) this.#unsettled.set(owner.name, (this.#unsettled.get(owner.name) ?? 0) + 1);
       else owner.stored = commit.number;
