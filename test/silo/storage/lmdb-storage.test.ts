@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { GrainError } from '../../../lib/index.ts';
 import type { StoreEnvironment } from '../../../silo/internal.ts';
 import {
   claimed,
@@ -39,12 +40,24 @@ describe('LmdbStorage: rows', () => {
   let folders: Folders;
   let environment: StoreEnvironment;
   let writes = 0;
+  let isLogDamaged = false;
   let under: StorageUnderTest;
   beforeEach(async () => {
     folders = new Folders();
+    isLogDamaged = false;
     under = await openUnderTest(folders, folders.next(), newClock(), (opened) => {
       environment = opened;
-      return { ...opened, write: (rows) => ((writes += 1), opened.write(rows)) };
+      const { log } = opened.tables;
+      const scan: typeof log.scan = (...given) => {
+        if (isLogDamaged) throw new GrainError('ERR_STORE_CORRUPT');
+        log.scan(...given);
+      };
+      const damaged = { get: (key: string) => log.get(key), scan, lastKey: () => log.lastKey() };
+      return {
+        ...opened,
+        tables: { ...opened.tables, log: damaged },
+        write: (rows) => ((writes += 1), opened.write(rows)),
+      };
     });
   });
   afterEach(async () => await folders.dispose());
@@ -146,6 +159,17 @@ describe('LmdbStorage: rows', () => {
     assert.equal((await under.storage.readLog(0, 9)).first, 1);
     await under.storage.trimLog(1);
     assert.equal((await under.storage.readLog(0, 9)).first, 2);
+  });
+
+  it('Damaged log: trimming fails by its code, commits in the same batch do not', async () => {
+    const { claim } = await claimed(under);
+    await done(under, claim, commitOf(1, { emissions: [emissionOf(1), emissionOf(2)] }));
+    isLogDamaged = true;
+    const trimmed = assert.rejects(async () => await under.storage.trimLog(1), { code: 'ERR_STORE_CORRUPT' });
+    await done(under, claim, commitOf(2));
+    await trimmed;
+    await done(under, claim, commitOf(3));
+    assert.deepEqual((await claimed(await under.crash())).memory.values, { count: 3, note: null });
   });
 
   it('Epochs: a million claims in one process, go on past the block that was reserved', async () => {
