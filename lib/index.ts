@@ -20,7 +20,15 @@ export {
 } from './errors/grain-error.ts';
 export * from './grain/context.ts';
 export * from './grain/core-types.ts';
-export { type CoreDraft, defineCore, entity, isCore, singleton, stateless } from './grain/define-core.ts';
+export {
+  type CoreDraft,
+  defineCore,
+  entity,
+  isCore,
+  NOT_FLOWS,
+  singleton,
+  stateless,
+} from './grain/define-core.ts';
 export {
   type FieldDefinition,
   list,

@@ -1,6 +1,6 @@
 import { GrainError } from '../errors/grain-error.ts';
 import { isName } from '../ids/grain-id.ts';
-import { resolveOptions } from '../options/resolve-options.ts';
+import { resolveOptions, unknownOption } from '../options/resolve-options.ts';
 import type {
   AnyFlows,
   CheckEntityKey,
@@ -17,6 +17,7 @@ import type {
 } from './core-types.ts';
 import { resolveFields } from './fields.ts';
 import type { CheckMemory } from './memory-types.ts';
+import type { StandardSchema } from './standard-schema.ts';
 
 const INSTANCE_DEFAULTS: Required<InstanceOptions> = {
   idleTimeoutMs: 600_000,
@@ -53,6 +54,10 @@ export function entity<const Key extends string>(
   options: InstanceOptions & { readonly entityKey: Key },
 ): InstanceSpec<Key> {
   const { entityKey, ...rest } = options;
+  if (typeof entityKey !== 'string' || entityKey === '') {
+    const message = `entityKey must name an input property, not ${String(entityKey)}`;
+    throw new GrainError('ERR_OPTION_INVALID', { message, option: 'entityKey' });
+  }
   return { resolved: resolveInstance('entity', rest, entityKey), entityKey };
 }
 
@@ -96,6 +101,15 @@ interface FlowSpec extends Partial<Omit<FlowDefinition, 'run'>> {
   readonly run: (ctx: never, input: never) => unknown;
 }
 
+/** Names that the language asks any object for: a reference cannot answer to them with a flow. */
+export const NOT_FLOWS: ReadonlySet<string> = new Set([
+  'then',
+  'constructor',
+  'toJSON',
+  'toString',
+  'valueOf',
+]);
+
 const FLOW_OPTIONS: Readonly<Record<string, true>> = {
   input: true,
   output: true,
@@ -112,6 +126,14 @@ function defineFlow(spec: FlowSpec): Flow<never, unknown> {
   for (const name of Object.keys(spec))
     if (!Object.hasOwn(FLOW_OPTIONS, name)) throw broken('flow', `unknown option ${name}`);
   if (typeof run !== 'function') throw broken('flow', 'run must be a function');
+  checkLevel('flow', level);
+  checkSchema('input', input);
+  checkSchema('output', output);
+  // A misspelt word would silently mean something else: a level that is not `committed` answers before it is durable.
+  if (rest.read !== undefined && rest.read !== 'local' && rest.read !== 'checked')
+    throw broken('flow', `read must be local or checked, not ${String(rest.read)}`);
+  if (rest.readonly !== undefined && typeof rest.readonly !== 'boolean')
+    throw broken('flow', `readonly must be true or false, not ${String(rest.readonly)}`);
   const options = resolveOptions(
     { readonly: false, read: 'local' as 'local' | 'checked', timeLimitMs: 30_000 },
     rest,
@@ -122,16 +144,51 @@ function defineFlow(spec: FlowSpec): Flow<never, unknown> {
   return Object.freeze({ definition: Object.freeze({ ...options, run, input, output, level, description }) });
 }
 
+function checkLevel(where: string, level: unknown): void {
+  if (level === undefined || level === 'committed' || level === 'async' || level === 'volatile') return;
+  throw broken(where, `level must be committed, async or volatile, not ${String(level)}`);
+}
+
+function checkSchema(place: 'input' | 'output', schema: unknown): void {
+  if (schema === undefined) return;
+  const isThing = (typeof schema === 'object' && schema !== null) || typeof schema === 'function';
+  const standard = isThing ? (schema as Partial<StandardSchema>)['~standard'] : undefined;
+  if (typeof standard?.validate !== 'function')
+    throw broken('flow', `${place} must be a Standard Schema, such as one of zod, valibot or arktype`);
+}
+
+const SPEC_OPTIONS: { readonly [K in keyof Required<CoreSpec<object, string>>]: true } = {
+  name: true,
+  version: true,
+  schema: true,
+  migrate: true,
+  instance: true,
+  memory: true,
+  level: true,
+  events: true,
+  on: true,
+  emissionsKept: true,
+  description: true,
+};
+
 function resolveCore(spec: CoreSpec<object, string>, flows: AnyFlows): CoreDefinition {
+  for (const option of Object.keys(spec))
+    if (!Object.hasOwn(SPEC_OPTIONS, option)) throw unknownOption(option, Object.keys(SPEC_OPTIONS));
   const { name, version, schema = 1 } = spec;
   if (!isName(name))
     throw broken(String(name), 'name must be a letter, then up to 63 letters, digits, _ . or -');
   if (!/^\d+\.\d+\.\d+/.test(version))
     throw broken(name, `version must be MAJOR.MINOR.PATCH, not ${String(version)}`);
   if (!Number.isInteger(schema) || schema < 1) throw broken(name, 'schema must be a whole number from 1');
+  checkLevel(name, spec.level);
+  const { emissionsKept } = resolveOptions(
+    { emissionsKept: 1_000 },
+    { emissionsKept: spec.emissionsKept },
+    { emissionsKept: { least: 0, isWhole: true } },
+  );
   const definitions = new Map<string, FlowDefinition>();
   for (const [flowName, flow] of Object.entries(flows)) {
-    if (!isName(flowName) || flowName === 'then' || flowName === 'constructor') {
+    if (!isName(flowName) || NOT_FLOWS.has(flowName)) {
       throw broken(name, `a flow may not be called ${flowName}`);
     }
     definitions.set(flowName, flow.definition);
@@ -148,7 +205,7 @@ function resolveCore(spec: CoreSpec<object, string>, flows: AnyFlows): CoreDefin
     flows: definitions,
     events: resolveTriggers(name, 'events', spec.events ?? {}, definitions),
     on: resolveSubscriptions(name, spec.on ?? {}, definitions),
-    emissionsKept: spec.emissionsKept ?? 1_000,
+    emissionsKept,
     description: spec.description,
   };
   return Object.freeze(definition);

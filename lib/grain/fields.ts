@@ -1,4 +1,6 @@
+import { utf8Length } from '../base/bytes.ts';
 import { GrainError } from '../errors/grain-error.ts';
+import { isKey } from '../ids/grain-id.ts';
 import { freezeValue } from '../protocol/value-model.ts';
 
 declare const TYPE: unique symbol;
@@ -53,15 +55,22 @@ export interface FieldDefinition {
 
 const RESERVED: ReadonlySet<string> = new Set(['update', 'constructor', '__proto__']);
 
+/** As long as storage takes in its keys. */
+const FIELD_BYTES_MAX = 256;
+
+function isFieldName(name: string): boolean {
+  return isKey(name) && utf8Length(name) <= FIELD_BYTES_MAX;
+}
+
 /** The fields of a `memory` literal, in its order. @throws ERR_CORE_INVALID */
 export function resolveFields(
   core: string,
   memory: Readonly<Record<string, unknown>>,
 ): readonly FieldDefinition[] {
   return Object.keys(memory).map((name, index) => {
-    if (RESERVED.has(name)) {
+    if (RESERVED.has(name) || !isFieldName(name)) {
       throw new GrainError('ERR_CORE_INVALID', {
-        message: `${core}: a memory field may not be called ${name}`,
+        message: `${core}: a memory field may not be called ${name.slice(0, 64)}`,
         core,
       });
     }

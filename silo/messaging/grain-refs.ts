@@ -1,5 +1,5 @@
 // References to grains: one class per Core with a method per flow, made from the flow's name on first use.
-import type { CallOptions } from '../../lib/index.ts';
+import { type CallOptions, NOT_FLOWS } from '../../lib/index.ts';
 
 /** Who calls: a running turn, or code outside of grains. */
 export interface RefCaller {
@@ -55,9 +55,6 @@ function makeRefClass(): RefClass {
   Object.setPrototypeOf(GrainReference.prototype, maker);
   return GrainReference;
 }
-
-/** Names that the language itself asks an object for. */
-const NOT_FLOWS: ReadonlySet<string> = new Set(['then', 'constructor', 'toJSON', 'toString', 'valueOf']);
 
 const classes = new Map<string, RefClass>();
 /** Names of Cores come from code, but may be computed: past this many, they share one class. */
