@@ -17,7 +17,13 @@ import {
   WheelNode,
 } from '../../lib/index.ts';
 import type { CallChain, Envelope } from '../messaging/envelope.ts';
-import type { CollectionChange, EntryScan, StoredReminder } from '../storage/grain-storage.ts';
+import type {
+  Claim,
+  CollectionChange,
+  EntryScan,
+  GrainStorage,
+  StoredReminder,
+} from '../storage/grain-storage.ts';
 import type { Activation } from './activation.ts';
 import { type CollectionAccess, TurnList, TurnMap } from './collections.ts';
 import type { HostedFlow } from './hosted-flow.ts';
@@ -134,7 +140,7 @@ export class Turn extends WheelNode implements MemoryDraft, CollectionAccess {
       return copyValue(output);
     } catch (cause) {
       return this.raise('ERR_OUTPUT_INVALID', {
-        message: `result of ${this.flow.name}: ${read(cause).message}`,
+        message: `result of ${this.flow.name}: ${read(cause).details.message}`,
       });
     }
   }
@@ -148,7 +154,10 @@ export class Turn extends WheelNode implements MemoryDraft, CollectionAccess {
   /** What the caller is told of something that the flow threw. */
   failureOf(thrown: unknown): GrainError {
     if (thrown !== undefined && thrown === this.#raised) return this.#raised;
-    return new GrainError('ERR_FLOW_FAILED', { flow: this.flow.name, ...read(thrown) }, { cause: thrown });
+    const { details, isWhole } = read(thrown);
+    // Not kept when it is large or cannot be read: a thousand refusals may wait for their commit.
+    const options = isWhole ? { cause: thrown } : {};
+    return new GrainError('ERR_FLOW_FAILED', { flow: this.flow.name, ...details }, options);
   }
 
   /** Ends the turn: from here on its ctx does nothing more (T2). */
@@ -247,32 +256,40 @@ export class Turn extends WheelNode implements MemoryDraft, CollectionAccess {
   }
 
   readEntry(field: string, key: string): MaybePromise<unknown> {
-    this.checkRunning();
-    return this.#alive(this.activation.storage.readEntry(this.activation.claim, field, key));
+    return this.#read((storage, claim) => storage.readEntry(claim, field, key));
   }
 
   readEntries(field: string, scan: EntryScan): MaybePromise<readonly (readonly [string, unknown])[]> {
-    this.checkRunning();
-    return this.#alive(this.activation.storage.readEntries(this.activation.claim, field, scan));
+    return this.#read((storage, claim) => storage.readEntries(claim, field, scan));
   }
 
   listLength(field: string): MaybePromise<number> {
-    this.checkRunning();
-    return this.#alive(this.activation.storage.listLength(this.activation.claim, field));
+    return this.#read((storage, claim) => storage.listLength(claim, field));
   }
 
   readItems(field: string, start: number, end: number): MaybePromise<readonly unknown[]> {
-    this.checkRunning();
-    return this.#alive(this.activation.storage.readItems(this.activation.claim, field, start, end));
+    return this.#read((storage, claim) => storage.readItems(claim, field, start, end));
   }
 
-  /** What was read counts only if the turn is still running when it arrives. */
-  #alive<T>(read: MaybePromise<T>): MaybePromise<T> {
-    if (!(read instanceof Promise)) return read;
-    return read.then((value) => {
-      this.checkRunning();
-      return value;
-    });
+  /**
+   * What was read counts only if the turn is still running when it arrives. What storage refuses is told under its own
+   * code: it is no failure of the flow, which may be tried again.
+   */
+  #read<T>(read: (storage: GrainStorage, claim: Claim) => MaybePromise<T>): MaybePromise<T> {
+    this.checkRunning();
+    const { storage, claim } = this.activation;
+    const answer = this.checked(() => read(storage, claim));
+    if (!(answer instanceof Promise)) return answer;
+    return answer.then(
+      (value) => {
+        this.checkRunning();
+        return value;
+      },
+      (error: unknown) =>
+        this.checked(() => {
+          throw error;
+        }),
+    );
   }
 
   emit(event: string, data: unknown): void {
@@ -329,22 +346,31 @@ export class Turn extends WheelNode implements MemoryDraft, CollectionAccess {
 /** Longer messages are cut: they travel in frames, and are kept with marks and commands. */
 const MESSAGE_MAX = 2_000;
 
+interface Thrown {
+  readonly details: { readonly message: string; readonly cause?: ErrorCode };
+  /** Nothing of its message is missing. */
+  readonly isWhole: boolean;
+}
+
 /** Reads what was thrown. It may be anything, also something that throws when it is looked at. */
-function read(thrown: unknown): { readonly message: string; readonly cause?: ErrorCode } {
+function read(thrown: unknown): Thrown {
   try {
-    const message = messageOf(thrown);
-    return thrown instanceof GrainError ? { message, cause: thrown.code } : { message };
+    const text = thrown instanceof Error ? String(thrown.message) : `the flow threw ${nameOf(thrown)}`;
+    const isWhole = text.length <= MESSAGE_MAX;
+    const message = isWhole ? text : `${shortened(text)}…`;
+    return { details: thrown instanceof GrainError ? { message, cause: thrown.code } : { message }, isWhole };
   } catch {
-    return { message: 'the flow threw something that cannot be read' };
+    return { details: { message: 'the flow threw something that cannot be read' }, isWhole: false };
   }
 }
 
-function messageOf(thrown: unknown): string {
-  if (!(thrown instanceof Error)) {
-    return `the flow threw ${typeof thrown === 'string' ? thrown.slice(0, MESSAGE_MAX) : typeof thrown}`;
-  }
-  const message = String(thrown.message);
-  return message.length > MESSAGE_MAX ? `${message.slice(0, MESSAGE_MAX)}…` : message;
+function nameOf(thrown: unknown): string {
+  return typeof thrown === 'string' ? thrown : typeof thrown;
+}
+
+/** A text of its own: what `slice` gives would keep the whole text in memory for as long. */
+function shortened(text: string): string {
+  return Buffer.from(text.slice(0, MESSAGE_MAX)).toString();
 }
 
 function describeIssue({ message, path }: SchemaIssue): { readonly path: string; readonly message: string } {
