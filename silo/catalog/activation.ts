@@ -34,6 +34,7 @@ import type {
 import { type ActivationState, type DeactivationReason, NEXT_STATES } from './activation-state.ts';
 import { answerCommand, CommandMemory, commandName, inputHash, storedCommand } from './commands.ts';
 import { CommitLedger } from './commit-ledger.ts';
+import { collidesWith, writeNames } from './conflicts.ts';
 import type { CoreHost } from './core-host.ts';
 import { GrainExtras } from './grain-extras.ts';
 import type { HostedFlow } from './hosted-flow.ts';
@@ -951,41 +952,6 @@ interface TurnChanges {
   readonly marks: readonly StoredMark[];
   readonly commands: readonly StoredCommand[];
   readonly forget: boolean;
-}
-
-/** What a change leaves behind for overlapping turns to collide with. */
-function writeNames(change: GrainCommit['collections'][number]): readonly string[] {
-  switch (change.op) {
-    case 'set':
-    case 'delete':
-    case 'increment':
-      return [
-        `any ${change.field}`,
-        `${change.op === 'increment' ? 'add' : 'set'} ${change.field} ${change.key}`,
-      ];
-    case 'push':
-      return [`any ${change.field}`];
-    case 'trim':
-    case 'clear':
-      return [`any ${change.field}`, `all ${change.field}`];
-  }
-}
-
-/** What a change collides with: increments and pushes with nothing, because they need no order. */
-function collidesWith(change: GrainCommit['collections'][number]): readonly string[] {
-  switch (change.op) {
-    case 'set':
-    case 'delete': {
-      const { field, key } = change;
-      return [`all ${field}`, `set ${field} ${key}`, `add ${field} ${key}`];
-    }
-    case 'increment':
-    case 'push':
-      return NOTHING;
-    case 'trim':
-    case 'clear':
-      return [`any ${change.field}`];
-  }
 }
 
 /** Foreign promises are adopted: what their `then` throws, or tells twice, is then no concern of ours. */

@@ -257,6 +257,49 @@ describe('Events of a session at a grain (hazards.md 3)', () => {
     assert.deepEqual(await harness.ref(core, 'j').read(), [7, 0]);
   });
 
+  for (const how of ['at once', 'later'] as const) {
+    it(`a read that storage refuses ${how}, is no failure of the flow: the event is tried again, not refused for good`, async () => {
+      let isBroken = true;
+      const core = defineCore({
+        name: 'reader',
+        version: '1.0.0',
+        instance: entity({ entityKey: 'id' }),
+        memory: { lines: list<number>() },
+        events: { happened: 'write' },
+      }).flows((flow) => ({
+        write: flow({
+          async run(ctx) {
+            ctx.memory.lines.push(await ctx.memory.lines.length());
+          },
+        }),
+      }));
+      const refusal = (): never => {
+        throw new GrainError('ERR_STORE_CORRUPT');
+      };
+      const harness = new SiloHarness({
+        cores: [core],
+        storage: (storage) =>
+          new Proxy(storage, {
+            get(target, name) {
+              if (name === 'listLength' && isBroken)
+                return how === 'at once' ? refusal : () => Promise.resolve().then(refusal);
+              const member: unknown = Reflect.get(target, name, target);
+              return typeof member === 'function'
+                ? (member as (...args: unknown[]) => unknown).bind(target)
+                : member;
+            },
+          }),
+      });
+      const first = harness.event(core, 'r', 1, 0);
+      await harness.settle();
+      assert.equal(codeIn(first), 'ERR_STORE_CORRUPT');
+      isBroken = false;
+      const again = harness.event(core, 'r', 1, 0);
+      await harness.settle();
+      assert.equal(codeIn(again), 'ok');
+    });
+  }
+
   it('a newer attach takes the session over: what the older one still sends, is refused', async () => {
     const { core, seen } = journal();
     const harness = new SiloHarness({ cores: [core] });
