@@ -195,7 +195,12 @@ describe('Command ids (hazards.md 10): one that is brought again', () => {
     const facts = { flow: 'pay', input: { amount: 1 }, commandId: 'c1' };
     harness.send(order, 'o', facts);
     await harness.settle();
-    await harness.advance(10 * 60_000 + 1);
+    await harness.advance(9 * 60_000);
+    harness.send(order, 'o', facts);
+    await harness.settle();
+    assert.equal(runs.length, 1);
+    await harness.advance(60_000 + 1);
+    assert.equal((await harness.instances(order)).length, 1, 'resident all the time');
     harness.send(order, 'o', facts);
     await harness.settle();
     assert.equal(runs.length, 2);

@@ -159,6 +159,7 @@ describe('Activation: forget', () => {
     assert.deepEqual((await harness.report()).deactivated, { forgotten: 1 });
     assert.equal(await harness.ref(counter, 'a').get(), 0);
     await harness.stop();
+    assert.deepEqual(harness.logged('error'), []);
   });
 
   for (const how of ['a forget message', 'ctx.forget'] as const) {

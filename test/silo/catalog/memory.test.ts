@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { defineCore, entity, GrainError, list, map, value } from '../../../lib/index.ts';
-import { migrateValues } from '../../../silo/internal.ts';
+import { type GrainStorage, migrateValues } from '../../../silo/internal.ts';
 import { codeOf, SiloHarness } from '../../support/silo-harness.ts';
 
 /** Runs `act` inside a turn of a Core with all kinds of fields. */
@@ -382,6 +382,32 @@ describe('Memory: schema and migration (hazards.md 15)', () => {
     await harness.ref(now, 'a').add();
     harness.restart([now]);
     assert.deepEqual(await harness.ref(now, 'a').get(), [{ sum: 15, n: 2 }, 'default']);
+  });
+
+  it('the first commit of an activation names all values, so that a migration is stored with it; later ones what changed', async () => {
+    const commits: (readonly number[])[] = [];
+    const now = v2(step);
+    const harness = new SiloHarness({
+      cores: [now],
+      storage: (storage) =>
+        new Proxy(storage, {
+          get(target, name) {
+            if (name === 'commit') {
+              return (...args: Parameters<GrainStorage['commit']>): void => {
+                commits.push(args[1].changed);
+                target.commit(...args);
+              };
+            }
+            const member: unknown = Reflect.get(target, name, target);
+            return typeof member === 'function'
+              ? (member as (...args: unknown[]) => unknown).bind(target)
+              : member;
+          },
+        }),
+    });
+    await harness.ref(now, 'a').add();
+    await harness.ref(now, 'a').add();
+    assert.deepEqual(commits, [[0, 1], [0]]);
   });
 
   it('memory of a newer schema is refused, and nothing of it is touched', async () => {
