@@ -144,7 +144,7 @@ export const villain = defineCore({
   version: '1.0.0',
   instance: entity({ entityKey: 'name' }),
   memory: { count: 0, loot: value<unknown>(null), stash: map<unknown>(), pile: list<unknown>() },
-  events: { throw: 'throwIt', hang: 'hang' },
+  events: { throw: 'throwIt', hang: 'hang', wait: 'wait' },
 }).flows((flow) => ({
   ok: flow({
     run(ctx) {
@@ -268,17 +268,19 @@ export const villain = defineCore({
       return 'done';
     },
   }),
+  /** Throws where its signal is told: nobody can catch that either. */
+  throwsAtAbort: flow({
+    timeLimitMs: TIME_LIMIT_MS,
+    run(ctx) {
+      ctx.signal.addEventListener('abort', () => {
+        throw new Error('a listener of the signal');
+      });
+      return new Promise(() => undefined);
+    },
+  }),
   callsItself: flow({
     async run(ctx) {
       return await ctx.self['callsItself']?.();
-    },
-  }),
-  pollutes: flow({
-    run(ctx, input) {
-      const target = input as Record<string, Record<string, unknown>>;
-      ctx.memory.stash.set('__proto__', 'a');
-      ctx.memory.stash.set('constructor', 'b');
-      return Object.keys(target);
     },
   }),
 }));

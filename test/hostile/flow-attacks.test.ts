@@ -165,6 +165,8 @@ describe('Hostile flows', () => {
       await child.cli.saw(/"exception\.uncaught"/);
       await child.cli.saw(/a timer of a flow/);
       await child.cli.saw(/ERR_TURN_ENDED/);
+      assert.equal(codeOf(await callFlow(child, 'villain', 'abort', 'throwsAtAbort')), 'ERR_TURN_TIMEOUT');
+      await child.cli.saw(/a listener of the signal/);
       for (const [key, count] of [
         ['rejectsLater', 3],
         ['throwsLater', 3],

@@ -118,6 +118,8 @@ export interface HostProcessOptions {
   readonly config?: object;
   /** Heap limit in MB. */
   readonly heapMb?: number;
+  /** Shell commands that come first, such as limits. */
+  readonly before?: string | undefined;
 }
 
 /** `granary dev`, as users run it. */
@@ -155,7 +157,7 @@ export class HostProcess {
 /** Starts `granary dev`, which may refuse to start. */
 export function spawnHost(
   cleanup: Cleanup,
-  { data, cores = CORES, config = {}, heapMb }: HostProcessOptions,
+  { data, cores = CORES, config = {}, heapMb, before }: HostProcessOptions,
 ): SpawnedCli {
   const folder = cleanup.folder();
   writeFileSync(path.join(folder, 'granary.config.json'), JSON.stringify(config));
@@ -163,6 +165,7 @@ export function spawnHost(
   const cli = new SpawnedCli(['dev', cores, '--json', '--no-watch', '--port', '0', '--data', data], {
     folder,
     env,
+    before,
   });
   cleanup.add(async () => {
     cli.kill('SIGKILL');

@@ -29,6 +29,8 @@ export function cleanUp(): void {
 export interface SpawnOptions {
   readonly folder: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Shell commands that come first, such as limits. */
+  readonly before?: string | undefined;
 }
 
 export class SpawnedCli {
@@ -40,11 +42,14 @@ export class SpawnedCli {
   readonly #listeners = new Set<() => void>();
   #isEnded = false;
 
-  constructor(args: readonly string[], { folder, env = {} }: SpawnOptions) {
+  constructor(args: readonly string[], { folder, env = {}, before }: SpawnOptions) {
     const clean = Object.entries(process.env).filter(
       ([name]) => !/^(GRANARY_|NO_COLOR|FORCE_COLOR)/.test(name),
     );
-    this.child = spawn(process.execPath, ['--import', TSX, MAIN, ...args], {
+    const command = [process.execPath, '--import', TSX, MAIN, ...args];
+    const shell = ['/bin/sh', '-c', `${before ?? ''}; exec "$@"`, 'sh', ...command];
+    const [file = '', ...rest] = before === undefined ? command : shell;
+    this.child = spawn(file, rest, {
       cwd: folder,
       env: { ...Object.fromEntries(clean), XDG_CACHE_HOME: path.join(folder, '.cache'), ...env },
       stdio: ['pipe', 'pipe', 'pipe'],
