@@ -36,7 +36,7 @@ function shop() {
   const order = defineCore({
     name: 'order',
     version: '1.0.0',
-    instance: entity({ entityKey: 'id' }),
+    instance: entity({ entityKey: 'id', idleTimeoutMs: 3_600_000 }),
     memory: { total: 0, byKey: map<number>() },
     events: { paid: 'pay' },
   }).flows((flow) => ({
