@@ -9,7 +9,7 @@ import { fromUnknown, GrainError } from '../../lib/index.ts';
 import type { BatchEnd, BatchPart } from './batcher.ts';
 import { commitProblem, resolveIncrements } from './commit-check.ts';
 import { readEntry, readHead } from './grain-reader.ts';
-import { writeWork } from './grain-rows.ts';
+import { type LogPlaces, writeWork } from './grain-rows.ts';
 import type { CommitOutcome, GrainCommit } from './grain-storage.ts';
 import { type Done, type LmdbClaim, Work } from './grain-work.ts';
 import type { Tables, WriteSet } from './lmdb-environment.ts';
@@ -17,8 +17,7 @@ import type { Tables, WriteSet } from './lmdb-environment.ts';
 export interface GrainCommitsOptions {
   readonly tables: Tables;
   readonly directory: MemoryDirectory;
-  /** The next place in the log. */
-  readonly nextPosition: () => number;
+  readonly log: LogPlaces;
   /** Called when rows wait. */
   readonly wake: () => void;
 }
@@ -155,7 +154,7 @@ export class GrainCommits implements BatchPart {
       work.claim.flying = work;
       const before = rows.keys.length;
       try {
-        writeWork(work, this.#tables, rows, this.#options.nextPosition);
+        writeWork(work, this.#tables, rows, this.#options.log);
       } catch (thrown) {
         rows.cut(before);
         this.#failed.push({ work, error: fromUnknown(thrown) });

@@ -4,6 +4,7 @@
 import type { TableName, Tables, WriteSet } from './lmdb-environment.ts';
 import type { ExpiredRows, Work } from './grain-work.ts';
 import {
+  decodeEmission,
   decodeReminder,
   encode,
   encodeCommand,
@@ -40,8 +41,16 @@ interface Draft {
   isChanged: boolean;
 }
 
-/** Adds the rows of a work. `nextPosition` gives the next place in the log. */
-export function writeWork(work: Work, tables: Tables, rows: WriteSet, nextPosition: () => number): void {
+/** What grains have to know of the log that their emissions go to. */
+export interface LogPlaces {
+  /** The next place in the log. */
+  readonly nextPosition: () => number;
+  /** Entries up to this one are gone. */
+  readonly trimmedTo: number;
+}
+
+/** Adds the rows of a work. */
+export function writeWork(work: Work, tables: Tables, rows: WriteSet, log: LogPlaces): void {
   const { claim } = work;
   if (!work.hasCommit) return;
   const draft: Draft = {
@@ -56,7 +65,7 @@ export function writeWork(work: Work, tables: Tables, rows: WriteSet, nextPositi
   if (work.reminders) writeReminders(work, tables, rows, draft);
   if (work.maps) writeMaps(work, tables, rows, draft);
   if (work.lists) writeLists(work, rows, draft);
-  if (work.emissions) writeEmissions(work, rows, draft, nextPosition);
+  if (work.emissions) writeEmissions(work, tables, rows, draft, log);
   if (draft.isChanged) writeHead(work, rows, draft);
   claim.flags = draft.flags;
   claim.counters = draft.counters;
@@ -207,7 +216,8 @@ function withBounds(
   return changed;
 }
 
-function writeEmissions(work: Work, rows: WriteSet, draft: Draft, nextPosition: () => number): void {
+/** An emission that subscribers cannot ask for any more stays until the log, which points at it, is past it. */
+function writeEmissions(work: Work, tables: Tables, rows: WriteSet, draft: Draft, log: LogPlaces): void {
   const { name } = work;
   const emissions = work.emissions ?? NONE;
   const counters = countersOf(draft);
@@ -215,12 +225,20 @@ function writeEmissions(work: Work, rows: WriteSet, draft: Draft, nextPosition: 
   counters.emitted = emissions[emissions.length - 1]?.n ?? before;
   counters.emissionEpoch = work.emissionEpoch;
   const oldest = Math.max(counters.oldest, counters.emitted - work.emissionsKept + 1);
-  removeNumbered(rows, 'emissions', name, counters.oldest, Math.min(oldest, before + 1));
+  for (let n = counters.oldest; n < Math.min(oldest, before + 1); n += 1) {
+    const key = numberedKey(name, n);
+    const bytes = tables.emissions.get(key);
+    if (bytes && decodeEmission(n, bytes).position <= log.trimmedTo) rows.remove('emissions', key);
+  }
   counters.oldest = oldest;
   for (const emission of emissions) {
-    if (emission.n < oldest) continue;
-    rows.put('emissions', numberedKey(name, emission.n), encodeEmission(work.emissionEpoch, emission));
-    rows.put('log', sortable(nextPosition()), encodePointer(name, work.emissionEpoch, emission.n));
+    const position = log.nextPosition();
+    rows.put(
+      'emissions',
+      numberedKey(name, emission.n),
+      encodeEmission(work.emissionEpoch, emission, position),
+    );
+    rows.put('log', sortable(position), encodePointer(name, work.emissionEpoch, emission.n));
   }
 }
 
@@ -234,7 +252,7 @@ function eraseGrain(name: string, tables: Tables, rows: WriteSet, draft: Draft):
   if (counters) {
     removeRange(tables, 'items', parts, rows);
     removeNumbered(rows, 'commands', name, counters.commandsFirst, counters.commandsEnd);
-    removeNumbered(rows, 'emissions', name, counters.oldest, counters.emitted + 1);
+    removeRange(tables, 'emissions', parts, rows);
   }
   draft.flags &= HAS_MARKS;
   draft.counters = undefined;

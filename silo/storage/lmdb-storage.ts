@@ -88,9 +88,9 @@ export class LmdbStorage implements GrainStorage {
     this.directory = new MemoryDirectory({ nextEpoch: this.#epochs.next });
     this.#log = new StoreLog(tables, wake);
     this.#records = new StoreRecords('records', tables.records, wake);
-    const { nextPosition } = this.#log;
-    this.#commits = new GrainCommits({ tables, directory: this.directory, nextPosition, wake });
-    this.#batcher.join([this.#commits, this.#records, meta, this.#log]);
+    this.#commits = new GrainCommits({ tables, directory: this.directory, log: this.#log, wake });
+    // The log first: a grain that drops emissions in the same batch has to know what the log trims in it.
+    this.#batcher.join([this.#log, this.#commits, this.#records, meta]);
   }
 
   // ---- Owners ----

@@ -87,6 +87,9 @@ export class MemoryGrain {
   emissionEpoch = 0;
   /** The last of `emitted`, oldest first. */
   emissions: StoredEmission[] = [];
+  emissionsKept = 0;
+  /** Number of the last emission that the log is past. */
+  logPastTo = 0;
 
   constructor(grain: GrainId) {
     this.grain = grain;
@@ -105,6 +108,8 @@ export class MemoryGrain {
     copy.emitted = this.emitted;
     copy.emissionEpoch = this.emissionEpoch;
     copy.emissions = [...this.emissions];
+    copy.emissionsKept = this.emissionsKept;
+    copy.logPastTo = this.logPastTo;
     return copy;
   }
 
@@ -149,6 +154,7 @@ export class MemoryGrain {
     this.emitted = 0;
     this.emissionEpoch = 0;
     this.emissions = [];
+    this.logPastTo = 0;
   }
 
   #applyChange(change: ResolvedChange): void {
@@ -179,10 +185,22 @@ export class MemoryGrain {
 
   #emit(commit: GrainCommit): void {
     this.emissions.push(...commit.emissions);
+    this.emissionsKept = commit.emissionsKept;
     this.emitted = commit.emissions[commit.emissions.length - 1]?.n ?? this.emitted;
     this.emissionEpoch = commit.emissionEpoch;
-    const tooMany = this.emissions.length - commit.emissionsKept;
-    if (tooMany > 0) this.emissions.splice(0, tooMany);
+  }
+
+  /** Number of the oldest emission that subscribers may ask for. */
+  get firstKept(): number {
+    const first = this.emissions[0]?.n ?? this.emitted + 1;
+    return Math.max(first, this.emitted - this.emissionsKept + 1);
+  }
+
+  /** Drops what neither subscribers nor the log can ask for any more. */
+  dropEmissions(): void {
+    const first = this.emissions[0]?.n ?? 0;
+    const end = Math.min(this.logPastTo + 1, this.firstKept);
+    if (end > first) this.emissions.splice(0, end - first);
   }
 
   /** Marks and commands that are kept only for a time. */

@@ -108,15 +108,15 @@ export class MemoryStorage implements GrainStorage {
   readonly #faults = new StorageFaults();
   readonly #listeners = new Set<() => void>();
 
-  constructor(options: MemoryStorageOptions, content: MemoryStore = new MemoryStore()) {
+  constructor(options: MemoryStorageOptions, content?: MemoryStore) {
     const { directory, clock, durability = 'immediate', retention = 'process' } = options;
     this.#options = options;
     this.#directory = directory;
     this.#clock = clock;
     this.#flush = durability === 'immediate' ? undefined : durability.flush;
     this.#isKept = retention === 'process';
-    this.#durable = content;
-    this.#live = this.#flush ? content.clone() : content;
+    this.#durable = content ?? new MemoryStore(this.#isKept);
+    this.#live = this.#flush ? this.#durable.clone() : this.#durable;
   }
 
   // ---- Owners ----

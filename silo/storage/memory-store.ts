@@ -27,11 +27,17 @@ export class MemoryStore {
   #log: LogPointer[] = [];
   #position = 0;
   #trimmedTo = 0;
+  readonly #isLogged: boolean;
   /** Names of the grains that may have reminders. */
   readonly #reminded = new Set<string>();
 
+  /** @param isLogged whether emissions go to the log: without readers it would only grow. */
+  constructor(isLogged = true) {
+    this.#isLogged = isLogged;
+  }
+
   clone(): MemoryStore {
-    const copy = new MemoryStore();
+    const copy = new MemoryStore(this.#isLogged);
     for (const [name, grain] of this.grains) copy.grains.set(name, grain.clone());
     for (const [name, value] of this.records) copy.records.set(name, value);
     for (const name of this.#reminded) copy.#reminded.add(name);
@@ -50,9 +56,15 @@ export class MemoryStore {
   apply(name: string, grain: MemoryGrain, commit: GrainCommit, changes: readonly ResolvedChange[]): void {
     grain.apply(commit, changes);
     if (commit.reminders.length > 0) this.#reminded.add(name);
-    for (const { n } of commit.emissions) {
+    if (commit.emissions.length === 0) return;
+    if (this.#isLogged) this.#append(name, grain, commit);
+    else grain.logPastTo = grain.emitted;
+    grain.dropEmissions();
+  }
+
+  #append(name: string, grain: MemoryGrain, { emissions, emissionEpoch }: GrainCommit): void {
+    for (const { n } of emissions) {
       this.#position += 1;
-      const { emissionEpoch } = commit;
       this.#log.push({ position: this.#position, name, grain: grain.grain, emissionEpoch, n });
     }
   }
@@ -66,8 +78,8 @@ export class MemoryStore {
     const grain = this.grains.get(name);
     if (!grain) return { emissionEpoch: 0, first: 1, last: 0, emissions: [] };
     const { emissionEpoch, emitted: last, emissions } = grain;
-    const first = emissions[0]?.n ?? last + 1;
-    const start = Math.max(0, after + 1 - first);
+    const first = grain.firstKept;
+    const start = Math.max(first, after + 1) - (emissions[0]?.n ?? 0);
     return { emissionEpoch, first, last, emissions: emissions.slice(start, start + limit) };
   }
 
@@ -95,7 +107,12 @@ export class MemoryStore {
   trimLog(position: number): void {
     this.#trimmedTo = Math.max(this.#trimmedTo, Math.min(position, this.#position));
     const kept = this.#log.findIndex((pointer) => pointer.position > this.#trimmedTo);
-    this.#log.splice(0, kept < 0 ? this.#log.length : kept);
+    for (const { name, emissionEpoch, n } of this.#log.splice(0, kept < 0 ? this.#log.length : kept)) {
+      const grain = this.grains.get(name);
+      if (grain?.emissionEpoch !== emissionEpoch) continue;
+      grain.logPastTo = n;
+      grain.dropEmissions();
+    }
   }
 
   /** All reminders, earliest first. */
@@ -108,7 +125,9 @@ export class MemoryStore {
         for (const { name, dueMs } of grain.reminders.values())
           found.push({ grain: grain.grain, name, dueMs });
     }
-    return found.sort((left, right) => left.dueMs - right.dueMs);
+    return found.sort(
+      (left, right) => left.dueMs - right.dueMs || compareUtf8(dueName(left), dueName(right)),
+    );
   }
 
   listRecords(prefix: string, after: string, limit: number): (readonly [string, unknown])[] {
@@ -127,4 +146,9 @@ export class MemoryStore {
     }
     return keys.sort(compareUtf8).slice(0, limit);
   }
+}
+
+/** Orders those that are due at the same moment. */
+function dueName({ grain, name }: DueReminder): string {
+  return `${grainName(grain)}\u0000${name}`;
 }

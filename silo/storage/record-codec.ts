@@ -267,22 +267,27 @@ export function decodeDue(bytes: Uint8Array): { dueMs: number; grain: string; na
   return { dueMs: numberAt(row, 0), grain: textAt(row, 1), name: textAt(row, 2) };
 }
 
-export function encodeEmission(emissionEpoch: number, { event, data, wallMs }: StoredEmission): Uint8Array {
-  return encode([emissionEpoch, event, data, wallMs]);
+/** `position` is its place in the log: the row stays at least as long as that entry does. */
+export function encodeEmission(
+  emissionEpoch: number,
+  { event, data, wallMs }: StoredEmission,
+  position: number,
+): Uint8Array {
+  return encode([emissionEpoch, event, data, wallMs, position]);
 }
 
 export function decodeEmission(
   n: number,
   bytes: Uint8Array,
-): { emissionEpoch: number; emission: StoredEmission } {
-  const row = decodeRow(bytes, 'an emission', 4);
+): { emissionEpoch: number; emission: StoredEmission; position: number } {
+  const row = decodeRow(bytes, 'an emission', 5);
   const emission = Object.freeze({
     n,
     event: textAt(row, 1),
     data: revive(row[2]),
     wallMs: numberAt(row, 3),
   });
-  return { emissionEpoch: numberAt(row, 0), emission };
+  return { emissionEpoch: numberAt(row, 0), emission, position: numberAt(row, 4) };
 }
 
 export function encodePointer(grain: string, emissionEpoch: number, n: number): Uint8Array {

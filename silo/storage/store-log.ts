@@ -1,7 +1,9 @@
 // The log of all emissions. Owns: its positions, its beginning, and waking those who read at its end.
-// Its entries point at emissions, which belong to their grains: what a grain dropped or forgot is a hole.
+// Its entries point at emissions, which belong to their grains: what a grain forgot is a hole.
 //   T1. Positions grow, also over restarts and after everything was trimmed.
 //   T2. Nothing before the beginning is read, though its rows may go only in later batches.
+//   T3. An emission is deleted when both are past it: its grain, which keeps so many, and the log. Whoever is the second
+//       deletes it: the log here, or the grain with the commit that exceeds the number (grain-rows.ts).
 import type { BatchEnd, BatchPart } from './batcher.ts';
 import type { EmissionPage, LogEntry, LogPage, StoredEmission } from './grain-storage.ts';
 import type { Tables, WriteSet } from './lmdb-environment.ts';
@@ -10,7 +12,7 @@ import { AFTER_NUMBERS, numberedKey, parseGrainName, parseSortable, sortable } f
 
 const TRIMMED_TO = 'log_trimmed_to';
 /** Deleting this many rows takes about a millisecond or two. */
-const DELETIONS_PER_BATCH = 1_000;
+const DELETIONS_PER_BATCH = 500;
 
 interface Asked {
   readonly resolve: () => void;
@@ -45,6 +47,11 @@ export class StoreLog implements BatchPart {
     this.#position = Math.max(this.#trimmedTo, last === undefined ? 0 : parseSortable(last));
     this.#durablePosition = this.#position;
     this.#hasOldRows = this.#trimmedTo > 0;
+  }
+
+  /** The entries up to this one are gone. */
+  get trimmedTo(): number {
+    return this.#trimmedTo;
   }
 
   readonly nextPosition = (): number => {
@@ -127,12 +134,23 @@ export class StoreLog implements BatchPart {
 
   #deleteOldRows(rows: WriteSet): void {
     let deleted = 0;
-    this.#tables.log.scan(sortable(0), sortable(this.#trimmedTo + 1), (key) => {
+    this.#tables.log.scan(sortable(0), sortable(this.#trimmedTo + 1), (key, bytes) => {
       rows.remove('log', key);
+      this.#deleteOldEmission(bytes, rows);
       deleted += 1;
       return deleted < DELETIONS_PER_BATCH;
     });
     this.#hasOldRows = deleted === DELETIONS_PER_BATCH;
+  }
+
+  /** T3. The head is read as it is before this batch: an older one only leaves the deletion to the grain. */
+  #deleteOldEmission(pointer: Uint8Array, rows: WriteSet): void {
+    const { grain, emissionEpoch, n } = decodePointer(pointer);
+    const head = this.#tables.grains.get(grain);
+    const counters = head && decodeHead(head).counters;
+    if (counters?.emissionEpoch === emissionEpoch && n < counters.oldest) {
+      rows.remove('emissions', numberedKey(grain, n));
+    }
   }
 
   settle({ error }: BatchEnd): void {

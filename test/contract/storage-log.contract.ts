@@ -122,6 +122,30 @@ export function emissionContract(open: StorageFactory): void {
     assert.deepEqual(await next.storage.readLog(last, 2), { first: 1, last, entries: [] });
   });
 
+  storageTest(
+    'Log: beyond the number that a grain keeps, stays whole until it is trimmed',
+    open,
+    async (under) => {
+      const { claim } = await claimed(under);
+      const give = (number: number, n: number, kept: number): Promise<void> =>
+        done(under, claim, commitOf(number, { emissions: [emissionOf(n)], emissionsKept: kept }));
+      for (let n = 1; n <= 5; n += 1) await give(n, n, n === 5 ? 0 : 2);
+      assert.deepEqual((await under.storage.readEmissions(GRAIN, 0, 9)).emissions, []);
+      const { entries } = await under.storage.readLog(0, 9);
+      assert.deepEqual(
+        entries.map(said),
+        [1, 2, 3, 4, 5].map((n) => `JFK ${n}`),
+      );
+      await under.storage.trimLog(entries[2]?.position ?? 0);
+      const next = await under.crash();
+      assert.deepEqual((await next.storage.readLog(0, 9)).entries.map(said), ['JFK 4', 'JFK 5']);
+      // What a grain forgets is gone from the log too, also what only the log still had.
+      const again = await claimed(next);
+      await done(next, again.claim, commitOf(1, { forget: true }));
+      assert.deepEqual((await next.storage.readLog(0, 9)).entries, []);
+    },
+  );
+
   storageTest('Log: wakes its readers when entries are there, until they end it', open, async (under) => {
     const { storage } = under;
     const seen: number[] = [];

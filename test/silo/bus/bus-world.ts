@@ -128,9 +128,9 @@ export class BusWorld {
   emit(
     key: string,
     events: readonly unknown[],
-    at: { event?: string; core?: string; tenant?: string; kept?: number } = {},
+    at: { event?: string; core?: string; tenant?: string; kept?: number; forget?: boolean } = {},
   ): number {
-    const { event = 'delayed', core = 'airport', tenant = 'default', kept = 1_000_000 } = at;
+    const { event = 'delayed', core = 'airport', tenant = 'default', kept = 1_000_000, forget = false } = at;
     const grain: GrainId = { tenant, core, key };
     const name = formatGrainId(grain);
     let owner = this.#owners.get(name);
@@ -157,7 +157,7 @@ export class BusWorld {
         emissionEpoch: this.#firstEpoch(name, owner.claim.address.epoch),
         emissionsKept: kept,
         reminders: [],
-        forget: false,
+        forget,
       },
       ({ kind }) => assert.equal(kind, 'done'),
     );

@@ -336,7 +336,7 @@ describe('Log bus, over crashes, retention and operators', () => {
       assert.equal(world.bus.report().readers[0]?.gaps, 1);
     });
 
-    it('events that their grain dropped before the Core read them: counted as holes, not silently passed over', async () => {
+    it('events beyond the number that their grain keeps: are delivered all the same', async () => {
       const world = new BusWorld();
       await world.start(tower);
       await world.bus.stop();
@@ -344,7 +344,20 @@ describe('Log bus, over crashes, retention and operators', () => {
       world.emit('JFK', many(10), { kept: 3 });
       await settle();
       await world.crash(tower);
-      assert.deepEqual(world.numbers('tower', 'JFK'), [8, 9, 10]);
+      assert.deepEqual(world.numbers('tower', 'JFK'), range(1, 10));
+      assert.equal(world.bus.report().readers[0]?.holes, 0);
+    });
+
+    it('events that their grain forgot before the Core read them: counted as holes, not silently passed over', async () => {
+      const world = new BusWorld();
+      await world.start(tower);
+      await world.bus.stop();
+      await world.crash();
+      world.emit('JFK', many(7));
+      world.emit('JFK', many(3), { forget: true });
+      await settle();
+      await world.crash(tower);
+      assert.deepEqual(world.numbers('tower', 'JFK'), range(8, 10));
       assert.equal(world.bus.report().readers[0]?.holes, 7);
     });
 

@@ -76,9 +76,9 @@ describe('LmdbStorage: rows', () => {
     await done(under, claim, commitOf(1, { ...parts, collections: [...items, trim('log', 4)], reminders }));
     assert.deepEqual(
       [count('items'), count('commands'), count('emissions'), count('values')],
-      [4, 1_000, 3, 1],
+      [4, 1_000, 8, 1],
     );
-    assert.deepEqual([count('log'), count('due'), count('reminders')], [3, 1, 1]);
+    assert.deepEqual([count('log'), count('due'), count('reminders')], [8, 1, 1]);
     const collections = [set('by', 'a', 1), trim('log', 1), push('log', 9), trim('log', 1)];
     const moved = [['r', reminderOf('r', 5)] as const];
     await done(
@@ -98,6 +98,9 @@ describe('LmdbStorage: rows', () => {
       [count('items'), count('entries'), count('due'), count('reminders'), count('log')],
       [0, 0, 0, 0, 0],
     );
+    assert.equal(count('emissions'), 3, 'the log is past all; the grain keeps three');
+    await done(under, claim, commitOf(4, { emissions: [9, 10].map((n) => emissionOf(n)), emissionsKept: 1 }));
+    assert.deepEqual([count('emissions'), count('log')], [2, 2], 'the grain keeps one, the log two');
   });
 
   it('Forgotten: leaves the head and marks only', async () => {
