@@ -135,6 +135,7 @@ export class HttpEntry {
       response.on('close', () => {
         this.#leave(path.flow === undefined ? 'event' : 'flow', response, startMs);
         if (!envelope.isSettled) envelope.cancel();
+        this.#hot.release(envelope);
         this.#pipelines.left(request, response);
       });
       return;

@@ -3,6 +3,8 @@
 //   H1. A request gets exactly one answer: everything ends in the envelope, which settles once.
 //   H2. No promise, timer or controller is made for a request; the cluster watches the deadline.
 //   H3. A caller who goes away cancels the envelope. Bodies beyond the limit are not kept.
+//   H4. Bodies that are still arriving hold a bounded number of bytes together: whoever drips many of them keeps out
+//       others that come in pieces, but not those that come whole.
 import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { fromParsedJson, fromUnknown, GrainError } from '../../lib/index.ts';
@@ -15,6 +17,9 @@ import { checkBodyType, commandIdOf, deadlineOf, declaredBytes } from './request
 
 /** A body that was refused is read on up to this many times its limit, so that its sender sees the answer. */
 const LINGER_FACTOR = 16;
+/** Bodies of the largest size that may be arriving at once. */
+const ARRIVING_MAX = 256;
+const BUSY_RETRY_MS = 1_000;
 
 export interface HotRouteDeps {
   readonly cluster: ClusterClient;
@@ -31,6 +36,8 @@ export class HttpEnvelope extends Envelope {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly requestId: string;
+  /** Of a body that has not arrived whole. */
+  arrivingBytes = 0;
   readonly #deps: HotRouteDeps;
 
   constructor(deps: HotRouteDeps, request: IncomingMessage, response: ServerResponse, requestId: string) {
@@ -61,6 +68,7 @@ export class HttpEnvelope extends Envelope {
 
 export class HotRoute {
   readonly #deps: HotRouteDeps;
+  #arrivingBytes = 0;
 
   constructor(deps: HotRouteDeps) {
     this.#deps = deps;
@@ -118,14 +126,18 @@ export class HotRoute {
     let rest: Buffer[] | undefined;
     let received = 0;
     const finish = (): void => {
+      this.release(envelope);
       this.#receive(envelope, first !== undefined && rest ? Buffer.concat([first, ...rest]) : first);
     };
     const onData = (chunk: Buffer): void => {
       received += chunk.length;
-      if (received > limit) {
+      const problem = received > limit ? tooLarge(limit) : undefined;
+      const refusal = problem ?? (received === declared ? undefined : this.#hold(envelope, chunk.length));
+      if (refusal) {
         request.off('data', onData).off('end', finish);
         first = rest = undefined;
-        this.#refuse(envelope, tooLarge(limit), received);
+        this.release(envelope);
+        this.#refuse(envelope, refusal, received);
         return;
       }
       if (first === undefined) first = chunk;
@@ -134,6 +146,20 @@ export class HotRoute {
     };
     request.on('data', onData);
     if (declared === undefined) request.on('end', finish);
+  }
+
+  /** H4. Answers why there is no room. */
+  #hold(envelope: HttpEnvelope, bytes: number): GrainError | undefined {
+    this.#arrivingBytes += bytes;
+    envelope.arrivingBytes += bytes;
+    if (this.#arrivingBytes <= this.#deps.options.bodyBytes * ARRIVING_MAX) return undefined;
+    return new GrainError('ERR_GATEWAY_BUSY', { retryAfterMs: BUSY_RETRY_MS });
+  }
+
+  /** Nothing more of its body is kept here; also when its connection has gone. */
+  release(envelope: HttpEnvelope): void {
+    this.#arrivingBytes -= envelope.arrivingBytes;
+    envelope.arrivingBytes = 0;
   }
 
   #receive(envelope: HttpEnvelope, body: Buffer | undefined): void {

@@ -348,6 +348,47 @@ describe('Hostile HTTP', () => {
       assert.equal(body?.data, 0, 'half a request ran');
     });
 
+    it('600 bodies of which the last byte never comes: what they hold is bounded, whole bodies are served beside them', async function () {
+      this.timeout(15_000);
+      const small = await realHost(cleanup, [villain], { bodyBytes: 65_536 });
+      const head =
+        `POST ${flowPath('villain', 'partly', 'ok')} HTTP/1.1\r\nHost: localhost\r\n` +
+        'Content-Type: application/json\r\nContent-Length: 60000\r\n\r\n';
+      let busy = 0;
+      const sockets = Array.from({ length: 600 }, () => {
+        const socket = connect(small.port, '127.0.0.1');
+        cleanup.add(() => socket.destroy());
+        socket.on('error', () => undefined);
+        socket.on('data', (data) => {
+          assert.match(String(data), /ERR_GATEWAY_BUSY/);
+          busy += 1;
+        });
+        socket.write(head + ' '.repeat(59_999));
+        return socket;
+      });
+      // 256 bodies of 64 KiB may be arriving; these are a little smaller.
+      const room = Math.floor((256 * 65_536) / 59_999);
+      await eventually(
+        () => callFlow(small, 'villain', 'whole', 'ok'),
+        (answer) => codeOf(answer) === 'ok' && busy >= 600 - room,
+      );
+      assert.equal(busy, 600 - room);
+      for (const socket of sockets) socket.destroy();
+      await eventually(
+        () => metric(small, 'granary_http_in_flight'),
+        (count) => count === 1,
+      );
+      // Their room is given back: a body that comes in two pieces is taken.
+      const text = await exchange(
+        small,
+        head.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'),
+        ' '.repeat(30_000),
+        `${' '.repeat(29_999)}1`,
+      );
+      assert.match(text, /^HTTP\/1\.1 200 /);
+      await small.stop();
+    });
+
     it('a deadline of 1 ms: an outcome is told, and the effect told is true', async () => {
       const headers = { ...JSON_HEADERS, 'X-Deadline-Ms': '1' };
       const answers = await Promise.all(
