@@ -250,7 +250,8 @@ export class Activation implements GrainId {
     const path: string[] = [this.name];
     for (let link: CallChain | undefined = chain; link; link = link.parent) {
       path.push(link.grain);
-      if (link.activation === id) return path.reverse();
+      // A turn that has ended waits for nothing: it left its call unawaited.
+      if (link.activation === id && !link.turn?.isEnded) return path.reverse();
     }
     return undefined;
   }
@@ -303,8 +304,8 @@ export class Activation implements GrainId {
   /** An invariant of ours does not hold: this activation cannot be trusted any more, its silo can. */
   #broken(envelope: Envelope, broken: unknown): void {
     this.host.logger.error({ grain: this.name, err: broken }, 'activation.broken');
-    envelope.reject(fromUnknown(broken));
     this.#end(new GrainError('ERR_GRAIN_MOVED'), 'invariant_broken');
+    envelope.reject(fromUnknown(broken));
   }
 
   /** Whether the mark lets the message run; if not, it has been answered. */
@@ -448,7 +449,8 @@ export class Activation implements GrainId {
     if (turn.isEnded) return; // given up: another activation has the grain by now
     this.#endTurn(turn, failure);
     try {
-      if (failure) this.#settleFailed(turn, failure);
+      if (this.#state !== 'active') turn.envelope.reject(new GrainError('ERR_GRAIN_MOVED'));
+      else if (failure) this.#settleFailed(turn, failure);
       else if (this.#hasConflict(turn)) this.#settleConflict(turn);
       else this.#settleDone(turn, output);
     } catch (broken) {
@@ -847,11 +849,13 @@ export class Activation implements GrainId {
     this.#retire(reason);
   }
 
-  #retire(reason: DeactivationReason): void {
+  /** From here on no turn starts; `goodbye` tells those who have to know, before the grain may go on elsewhere. */
+  #retire(reason: DeactivationReason, goodbye?: () => void): void {
     this.#enter('deactivating');
     if (this.idlePrev !== null) this.host.table.nowBusy(this);
     this.host.metrics.deactivatedFor(reason);
     for (const node of this.#extras?.timers?.values() ?? NOTHING) this.host.wheel.cancel(node);
+    goodbye?.();
     if (!this.#ledger || this.#ledger.isSettled) this.#release();
   }
 
@@ -868,9 +872,10 @@ export class Activation implements GrainId {
       'turn.timed_out',
     );
     this.#endTurn(turn, error);
-    turn.abort(error);
-    if (!this.#refuseInNext(envelope, error)) envelope.reject(error);
-    this.#end(new GrainError('ERR_GRAIN_MOVED', {}, { cause: error }), 'turn_timeout');
+    this.#end(new GrainError('ERR_GRAIN_MOVED', {}, { cause: error }), 'turn_timeout', () => {
+      turn.abort(error);
+      if (!this.#refuseInNext(envelope, error)) envelope.reject(error);
+    });
   }
 
   /**
@@ -902,15 +907,21 @@ export class Activation implements GrainId {
     else if (this.#state === 'deactivating') this.#release();
   }
 
-  /** Ends the activation with turns still running: they are told, and can do nothing more. */
-  #end(error: GrainError, reason: DeactivationReason): void {
+  /**
+   * Ends the activation with turns still running: they are told, and can do nothing more. Code that is told may send the
+   * grain its next message at once, so all that has happened here before.
+   */
+  #end(error: GrainError, reason: DeactivationReason, goodbye?: () => void): void {
     if (this.#state !== 'active') return;
-    for (const turn of this.#turnsInFlight) {
-      this.#endTurn(turn, error);
-      turn.abort(error);
-      turn.envelope.reject(error);
-    }
-    this.#retire(reason);
+    const turns = this.#turnsInFlight;
+    for (const turn of turns) this.#endTurn(turn, error);
+    this.#retire(reason, () => {
+      goodbye?.();
+      for (const turn of turns) {
+        turn.abort(error);
+        turn.envelope.reject(error);
+      }
+    });
   }
 
   /** Gives the grain up. Until that is done the activation stays in the table, and what arrives waits in its mailbox. */

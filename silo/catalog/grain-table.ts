@@ -209,7 +209,7 @@ export class GrainTable extends WheelNode {
       // Its silo's time is up, or another definition has the grain by now.
       if (outcome.kind === 'claimed') this.#host.releaseQuietly(outcome.claim);
       this.#remove(activation);
-      for (const message of activation.abandon())
+      for (const message of [...(first ? [first] : []), ...activation.abandon()])
         this.#host.admit(message, activation.tenant, activation.key);
       return;
     }

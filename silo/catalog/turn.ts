@@ -337,6 +337,7 @@ export class Turn extends WheelNode implements MemoryDraft, CollectionAccess {
       grain: activation.name,
       activation: activation.id,
       core: envelope.core,
+      turn: this,
       parent,
       depth: (parent?.depth ?? 0) + 1,
     };

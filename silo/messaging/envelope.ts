@@ -11,6 +11,8 @@ export interface CallChain {
   /** The waiting activation, as `incarnation:counter`. */
   readonly activation: string;
   readonly core: string;
+  /** The turn that made the call, where it is of this process. */
+  readonly turn?: { readonly isEnded: boolean };
   readonly parent: CallChain | undefined;
   readonly depth: number;
 }

@@ -62,6 +62,40 @@ describe('Call chains: cycles', () => {
     assert.equal(harness.clock.nowMs(), 0);
   });
 
+  it('a call that its turn did not await, comes back as any other: nothing waits for itself', async () => {
+    const gate = new Latch();
+    const hold = new Latch();
+    const core = defineCore({
+      name: 'casual',
+      version: '1.0.0',
+      instance: entity({ entityKey: 'id' }),
+      memory: { came: 0 },
+    }).flows((flow) => ({
+      fire: flow({
+        run(ctx) {
+          void (ctx.call('casual', 'b') as unknown as LooseRef)['back']?.();
+        },
+      }),
+      back: flow({
+        async run(ctx) {
+          await gate.promise;
+          return await (ctx.call('casual', 'a') as unknown as LooseRef)['come']?.();
+        },
+      }),
+      come: flow({ run: (ctx) => (ctx.memory.came += 1) }),
+      hold: flow({ run: () => hold.promise }),
+      came: flow({ readonly: true, run: (ctx) => ctx.memory.came }),
+    }));
+    const harness = new SiloHarness({ cores: [core] });
+    await harness.ref(core, 'a').fire();
+    harness.send(core, 'a', { flow: 'hold' });
+    gate.open();
+    await harness.settle();
+    hold.open();
+    await harness.settle();
+    assert.equal(await harness.ref(core, 'a').came(), 1);
+  });
+
   it('the grains of a broken cycle work on', async () => {
     const { core } = walker();
     const harness = new SiloHarness({ cores: [core] });

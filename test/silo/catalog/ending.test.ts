@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { type AnyCore, defineCore, entity, list, map, value } from '../../../lib/index.ts';
-import type { GrainStorage } from '../../../silo/internal.ts';
-import { codeIn, codeOf, Latch, SiloHarness } from '../../support/silo-harness.ts';
+import { type AnyCore, defineCore, entity, type GrainError, list, map, value } from '../../../lib/index.ts';
+import { type GrainStorage, PromiseEnvelope } from '../../../silo/internal.ts';
+import { codeIn, codeOf, Latch, type Sent, SiloHarness } from '../../support/silo-harness.ts';
 
 function counterCore(
   latches: Map<string, Latch> = new Map<string, Latch>(),
@@ -280,6 +280,62 @@ describe('Activation: a turn that does not end (hazards.md 19)', () => {
     assert.equal(codeIn(other), 'ERR_GRAIN_MOVED');
     assert.equal((await harness.report()).turnsRunning, 0);
   });
+});
+
+describe('Activation: what is sent while it is told that it ends', () => {
+  for (const how of ['the caller’s reaction', 'the flow’s reaction to its signal'] as const) {
+    it(`by ${how}, runs in the next activation and is answered`, async () => {
+      const react: { now: () => void } = { now: () => {} };
+      const core = defineCore({
+        name: 'eager',
+        version: '1.0.0',
+        instance: entity({ entityKey: 'id', maxConcurrent: 2 }),
+      }).flows((flow) => ({
+        hang: flow({
+          timeLimitMs: 100,
+          run(ctx) {
+            if (how === 'the flow’s reaction to its signal')
+              ctx.signal.addEventListener('abort', () => react.now());
+            return new Promise(() => {});
+          },
+        }),
+        epoch: flow({
+          async run(ctx) {
+            await Promise.resolve();
+            return ctx.epoch;
+          },
+        }),
+      }));
+      const harness = new SiloHarness({ cores: [core] });
+      const first = await harness.ref(core, 'a').epoch();
+      const sent: Sent[] = [];
+      react.now = () => {
+        if (sent.length === 0) sent.push(harness.send(core, 'a', { flow: 'epoch' }));
+      };
+      class Eager extends PromiseEnvelope {
+        protected override onError(error: GrainError): void {
+          super.onError(error);
+          if (how === 'the caller’s reaction') react.now();
+        }
+      }
+      for (let round = 0; round < 2; round += 1) {
+        const envelope = Object.assign(new Eager(), {
+          tenant: 'default',
+          core: 'eager',
+          key: 'a',
+          flow: 'hang',
+        });
+        envelope.promise.catch(() => undefined);
+        harness.silo.dispatch(envelope);
+      }
+      await harness.advance(200);
+      const [answer] = sent;
+      assert.ok(answer);
+      assert.equal(codeIn(answer), 'ok');
+      const epoch = answer.outcome && 'output' in answer.outcome ? Number(answer.outcome.output) : 0;
+      assert.ok(epoch > Number(first), `epoch ${epoch} after ${String(first)}`);
+    });
+  }
 });
 
 describe('Activation: release that takes its time', () => {
