@@ -177,20 +177,20 @@ describe('Emission hub', () => {
 
   it('a history that began with a forget has a cursor of its own, which leads back to it', async () => {
     const { source, sink, steps, subscribe, hub } = setUp();
-    source.restart(7.5);
+    source.restart(7.75);
     source.emit('a', 'a');
     subscribe({ from: '0.0' });
     await steps.runAll();
     assert.deepEqual(
       sink.pushes.map(({ cursor }) => cursor),
-      ['7.5.1', '7.5.2'],
+      ['7.75.1', '7.75.2'],
     );
     const again = new Log();
-    hub.subscribe(GRAIN, { from: '7.5.1', credit: 1 }, again, source);
+    hub.subscribe(GRAIN, { from: '7.75.1', credit: 1 }, again, source);
     const older = new Log();
     hub.subscribe(GRAIN, { from: '7.5', credit: 1 }, older, source);
     await steps.runAll();
-    assert.deepEqual([again.lines, older.lines], [['1>2'], ['gap 7.5 7.5.0', '0>1']]);
+    assert.deepEqual([again.lines, older.lines], [['1>2'], ['gap 7.5 7.75.0', '0>1']]);
   });
 
   it('0.0 on a grain that never emitted, then its first: no gap', async () => {
