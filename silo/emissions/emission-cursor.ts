@@ -18,7 +18,7 @@ export function formatCursor({ epoch, n }: EmissionCursor): string {
 
 /** @throws ERR_CURSOR_INVALID */
 export function parseCursor(text: string): EmissionCursor {
-  const [, epochText, nText] = /^(\d{1,16}(?:\.\d{1,16})?)\.(\d{1,16})$/.exec(text) ?? [];
+  const [, epochText, nText] = /^(\d{1,16}(?:\.\d{0,15}5)?)\.(\d{1,16})$/.exec(text) ?? [];
   const cursor = { epoch: Number(epochText), n: Number(nText) };
   if (cursor.epoch <= Number.MAX_SAFE_INTEGER && Number.isSafeInteger(cursor.n)) return cursor;
   throw new GrainError('ERR_CURSOR_INVALID', { cursor: text.slice(0, 64) });
