@@ -1,6 +1,6 @@
 // Hostile HTTP, against the assembled host.
 import assert from 'node:assert/strict';
-import { type Socket, connect } from 'node:net';
+import { connect } from 'node:net';
 import { request as httpRequest, Agent } from 'node:http';
 import { randomBelow, SeededRng } from '../../lib/index.ts';
 import { type Answer, ask, call, codeOf, exchange } from '../gateway/http/support.ts';
@@ -15,6 +15,7 @@ import {
 } from '../support/real-host.ts';
 import { echo, ledger, pure, tally, villain } from './cores.ts';
 import { mutated } from './mutations.ts';
+import { drip } from './system-misdeeds.ts';
 
 const NAMES = ['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty', 'valueOf', 'then', ''];
 const JSON_HEADERS = { 'Content-Type': 'application/json' };
@@ -328,7 +329,7 @@ describe('Hostile HTTP', () => {
     it('slowloris: 200 heads and bodies that drip are cut off in time, others are served meanwhile', async function () {
       this.timeout(15_000);
       const ended: Promise<void>[] = [];
-      const drips: NodeJS.Timeout[] = [];
+      const drips: (() => void)[] = [];
       for (let at = 0; at < 200; at += 1) {
         const socket = connect(real.port, '127.0.0.1');
         socket.on('error', () => undefined).resume();
@@ -343,7 +344,7 @@ describe('Hostile HTTP', () => {
         assert.equal(codeOf(await callFlow(real, 'villain', 'beside', 'ok')), 'ok');
       }
       await Promise.all(ended);
-      for (const timer of drips) clearInterval(timer);
+      for (const stop of drips) stop();
       const { body } = await callFlow(real, 'villain', 'slow', 'count');
       assert.equal(body?.data, 0, 'half a request ran');
     });
@@ -405,12 +406,6 @@ describe('Hostile HTTP', () => {
       assert.ok(applied >= sure && applied <= sure + unknown, `${applied} of ${JSON.stringify([...codes])}`);
     });
   });
-
-  function drip(socket: Socket, text: string): NodeJS.Timeout {
-    return setInterval(() => {
-      if (socket.writable) socket.write(text);
-    }, 20);
-  }
 });
 
 function post(port: number, path: string, body: Buffer, agent: Agent): Promise<Answer> {

@@ -7,7 +7,7 @@ import { CLOSE, SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK } from '../../gateway/inte
 import { SeededRng } from '../../lib/index.ts';
 import { ask, codeOf as httpCode } from '../gateway/http/support.ts';
 import { callFlow, Cleanup, join, metric, realHost, type RealHost } from '../support/real-host.ts';
-import { codeOf, type Frame, StreamClient } from '../support/stream-client.ts';
+import { codeOf, type Frame } from '../support/stream-client.ts';
 import { echo, ledger, pure, tally, villain } from './cores.ts';
 import { mutated } from './mutations.ts';
 
