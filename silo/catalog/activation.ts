@@ -7,6 +7,8 @@
 //   A2. Nothing leaves before every commit that its turn could have seen is durable (hazards.md 4).
 //   A3. A failed commit, or a turn past its limit, ends the activation; its messages go on in the next one.
 //   A4. It is in the idle list of its table exactly while it is active, nothing runs and nothing waits.
+// Long, because it is one object: an idle activation has 600 bytes in all, and each part of its own would take a tenth of
+// that. What needs no private state of it lives beside it: decisions on marks, commands, conflicts and migrations are pure.
 import {
   assert,
   type CommitLevel,
