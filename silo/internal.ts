@@ -29,3 +29,4 @@ export { type Message } from './catalog/message.ts';
 export { migrateValues } from './catalog/migrate.ts';
 export { TurnBudget } from './catalog/turn-budget.ts';
 export { refClassFor } from './messaging/grain-refs.ts';
+export { EPOCH_BLOCK, Epochs } from './storage/epochs.ts';

@@ -8,7 +8,8 @@ export const EPOCH_BLOCK = 1_000_000;
 export class Epochs {
   #next: number;
   #ceiling: number;
-  #isReserving = false;
+  /** The reservation that is under way. */
+  #raising: Promise<void> | undefined = undefined;
   readonly #reserve: (ceiling: number) => Promise<void>;
 
   /** @param first the old ceiling; `ceiling`, the new one, is durable. `reserve` makes a higher one durable. */
@@ -23,25 +24,35 @@ export class Epochs {
     return this.#next;
   }
 
-  /** @throws ERR_STORE_FAILED when the store could not reserve numbers for long */
+  /**
+   * Undefined while there is a number to give; else settles when the next block is durable. Claims that follow each other
+   * without a pause can use a block up before the loop gets to write the next.
+   * @throws (as a rejection) what the store says when it cannot reserve one
+   */
+  whenReserved(): Promise<void> | undefined {
+    return this.#next < this.#ceiling ? undefined : this.#raise();
+  }
+
+  /** @throws ERR_STORE_FAILED when nothing is reserved: ask `whenReserved` first */
   readonly next = (): number => {
     if (this.#next >= this.#ceiling)
       throw new GrainError('ERR_STORE_FAILED', { message: 'no epoch is reserved' });
     this.#next += 1;
-    if (this.#ceiling - this.#next < EPOCH_BLOCK / 2 && !this.#isReserving) void this.#raise();
+    if (this.#ceiling - this.#next < EPOCH_BLOCK / 2 && !this.#raising) {
+      // The disk is full, perhaps. The next claim tries again; half a block is left until it matters.
+      this.#raise().catch(() => undefined);
+    }
     return this.#next;
   };
 
-  async #raise(): Promise<void> {
-    this.#isReserving = true;
+  #raise(): Promise<void> {
+    this.#raising ??= this.#reserveBlock().finally(() => (this.#raising = undefined));
+    return this.#raising;
+  }
+
+  async #reserveBlock(): Promise<void> {
     const ceiling = this.#ceiling + EPOCH_BLOCK;
-    try {
-      await this.#reserve(ceiling);
-      this.#ceiling = ceiling;
-    } catch {
-      // The disk is full, perhaps. The next claim tries again; half a block is left until it matters.
-    } finally {
-      this.#isReserving = false;
-    }
+    await this.#reserve(ceiling);
+    this.#ceiling = ceiling;
   }
 }

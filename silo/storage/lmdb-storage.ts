@@ -97,6 +97,8 @@ export class LmdbStorage implements GrainStorage {
 
   claim(grain: GrainId, claimer: Claimer): MaybePromise<ClaimOutcome> {
     this.#assertOpen();
+    const reserved = this.#epochs.whenReserved();
+    if (reserved) return this.#claimLater(grain, claimer, reserved);
     const name = grainName(grain);
     const lastEpoch = this.#epochs.last;
     const outcome = this.directory.register(grain, claimer);
@@ -106,6 +108,11 @@ export class LmdbStorage implements GrainStorage {
     const claim = address.epoch > lastEpoch ? fresh : this.#commits.principal(fresh);
     const settled = this.#commits.settled(name);
     return settled ? this.#loadLater(claim, settled) : this.#load(claim);
+  }
+
+  async #claimLater(grain: GrainId, claimer: Claimer, reserved: Promise<void>): Promise<ClaimOutcome> {
+    await reserved;
+    return await this.claim(grain, claimer);
   }
 
   async #loadLater(claim: LmdbClaim, settled: Promise<void>): Promise<ClaimOutcome> {
