@@ -109,6 +109,8 @@ export interface SiloReport {
   readonly messagesWaiting: number;
   readonly commits: number;
   readonly commitsFailed: number;
+  /** Command ids that grains forgot within their window, because they had more than they remember. */
+  readonly commandsCutShort: number;
   readonly activated: number;
   readonly deactivated: Readonly<Record<string, number>>;
   readonly eventLoopDelayMs: number;

@@ -88,6 +88,7 @@ export function reportSilo({ hosts, nowMs, ...facts }: SiloFacts): SiloReport {
     messagesWaiting: waiting,
     commits: sum(({ metrics }) => metrics.commits),
     commitsFailed: sum(({ metrics }) => metrics.commitsFailed),
+    commandsCutShort: sum(({ metrics }) => metrics.commandsCutShort),
     activated: sum(({ metrics }) => metrics.activated),
     deactivated: sumByReason(hosts),
     hottest: hosts

@@ -48,6 +48,7 @@ const SILO_COUNTERS: readonly SiloNumber[] = [
   ['turns_failed_total', 'Turns that failed', (silo) => silo.turnsFailed],
   ['commits_total', 'Commits that took effect', (silo) => silo.commits],
   ['commits_failed_total', 'Commits that did not', (silo) => silo.commitsFailed],
+  ['commands_cut_short_total', 'Command ids forgotten within their window', (silo) => silo.commandsCutShort],
   ['activated_total', 'Activations that were made', (silo) => silo.activated],
 ];
 

@@ -175,7 +175,7 @@ export class Activation implements GrainId {
     this.#resize(estimateBytes(this.values));
     const { marks, commands, reminders, emitted, emissionEpoch } = memory;
     if (marks) this.#more.marks = new Map(marks);
-    if (commands) this.#more.commands = new CommandMemory(commands);
+    if (commands) this.#more.commands = new CommandMemory(commands, this.host.metrics);
     if (reminders) this.#more.reminders = new Map(reminders);
     if (emissionEpoch > 0) Object.assign(this.#more, { emitted, emissionEpoch });
     this.#claim = claim;
@@ -377,7 +377,7 @@ export class Activation implements GrainId {
   #admitCommand(message: Message): boolean {
     const { envelope } = message;
     const id = commandName(envelope.principal, envelope.commandId ?? '');
-    const commands = (this.#more.commands ??= new CommandMemory(undefined));
+    const commands = (this.#more.commands ??= new CommandMemory(undefined, this.host.metrics));
     const hash = inputHash(envelope.flow, envelope.input);
     const decision = commands.decide(message, id, hash, this.host.clock.wallMs());
     switch (decision.kind) {

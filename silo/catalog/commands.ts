@@ -42,13 +42,20 @@ function sortProperties(value: unknown): unknown {
   );
 }
 
+/** Where it is counted that the bound on the number has cut the window short (hazards.md 10). */
+export interface CommandGauge {
+  commandsCutShort: number;
+}
+
 /** The commands that one activation remembers. */
 export class CommandMemory {
   readonly #stored: Map<string, StoredCommand>;
   readonly #running = new Map<string, RunningCommand>();
+  readonly #gauge: CommandGauge;
 
-  constructor(stored: ReadonlyMap<string, StoredCommand> | undefined) {
+  constructor(stored: ReadonlyMap<string, StoredCommand> | undefined, gauge: CommandGauge) {
     this.#stored = new Map(stored);
+    this.#gauge = gauge;
   }
 
   /** What to do with a call that brings an id; `run` also notes that it runs now. */
@@ -80,7 +87,7 @@ export class CommandMemory {
     this.#running.delete(id);
     if (command) {
       this.#stored.set(id, command);
-      if (this.#stored.size > COMMANDS_KEPT) this.#dropOldest();
+      if (this.#stored.size > COMMANDS_KEPT) this.#dropOldest(command.wallMs);
     }
     return running?.waiting ?? [];
   }
@@ -103,9 +110,13 @@ export class CommandMemory {
     }
   }
 
-  #dropOldest(): void {
-    const oldest = this.#stored.keys().next();
-    if (!oldest.done) this.#stored.delete(oldest.value);
+  #dropOldest(nowWallMs: number): void {
+    const oldest = this.#stored.values().next();
+    if (oldest.done) return;
+    const { id, wallMs } = oldest.value;
+    this.#stored.delete(id);
+    // The count has cut the window short: whoever sends that command again now runs it again (P5).
+    if (wallMs > nowWallMs - COMMAND_WINDOW_MS) this.#gauge.commandsCutShort += 1;
   }
 }
 

@@ -33,6 +33,8 @@ export class TurnMetrics {
   turnsFailed = 0;
   commits = 0;
   commitsFailed = 0;
+  /** Commands forgotten within their window, because their grain had too many. */
+  commandsCutShort = 0;
   activated = 0;
   turnMsSum = 0;
   readonly turnMsCounts: number[] = new Array<number>(TURN_BOUNDS_MS.length + 1).fill(0);

@@ -15,6 +15,7 @@ const SILO: SiloReport = {
   messagesWaiting: 2,
   commits: 500,
   commitsFailed: 0,
+  commandsCutShort: 0,
   activated: 5,
   deactivated: { idle: 2 },
   eventLoopDelayMs: 1.5,

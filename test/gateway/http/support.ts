@@ -119,6 +119,7 @@ export function siloReport(over: Partial<SiloReport> = {}): SiloReport {
     messagesWaiting: 0,
     commits: 9,
     commitsFailed: 0,
+    commandsCutShort: 0,
     activated: 4,
     deactivated: { idle: 1 },
     eventLoopDelayMs: 2,

@@ -292,7 +292,7 @@ describe('CommandMemory', () => {
   const message = (): Message => ({ envelope: new PromiseEnvelope(), flow: undefined });
 
   it('hands back those that wait, once, when their command cannot settle here any more', () => {
-    const memory = new CommandMemory(undefined);
+    const memory = new CommandMemory(undefined, { commandsCutShort: 0 });
     const [first, second] = [message(), message()];
     assert.deepEqual(memory.decide(first, 'p\u0000a', 1, 0), { kind: 'run' });
     assert.deepEqual(memory.decide(second, 'p\u0000a', 1, 0), { kind: 'wait' });
@@ -301,12 +301,14 @@ describe('CommandMemory', () => {
   });
 
   it('keeps no more than a thousand, the newest', () => {
-    const memory = new CommandMemory(undefined);
+    const gauge = { commandsCutShort: 0 };
+    const memory = new CommandMemory(undefined, gauge);
     for (let index = 0; index < 1_001; index += 1) {
       const id = `p\u0000${index}`;
       memory.decide(message(), id, 1, 0);
       memory.settle(id, storedCommand(id, 1, 0, { output: index }));
     }
+    assert.equal(gauge.commandsCutShort, 1, 'its window was not over: this is told');
     assert.equal(memory.decide(message(), 'p\u00000', 1, 0).kind, 'run');
     assert.equal(memory.decide(message(), 'p\u00001', 1, 0).kind, 'answer');
     assert.equal(memory.decide(message(), 'p\u00001000', 1, 0).kind, 'answer');
