@@ -110,12 +110,8 @@ export class TestHost {
 
   /** Sends an event to a grain, as a client would over HTTP; settles after the commit. */
   async send(core: AnyCore, key: string, event: string, data: unknown, as: CallAs = {}): Promise<void> {
-    const envelope = new PromiseEnvelope();
+    const envelope = envelopeFor(core, key, as);
     envelope.kind = 'event';
-    envelope.tenant = as.tenant ?? DEFAULT_TENANT;
-    envelope.principal = as.principal ?? 'test';
-    envelope.core = core.definition.name;
-    envelope.key = key;
     envelope.flow = event;
     envelope.input = data;
     this.#silo.dispatch(envelope);
@@ -124,12 +120,8 @@ export class TestHost {
 
   /** Erases a grain, as `DELETE` over HTTP does. */
   async forget(core: AnyCore, key = '', as: CallAs = {}): Promise<void> {
-    const envelope = new PromiseEnvelope();
+    const envelope = envelopeFor(core, key, as);
     envelope.kind = 'forget';
-    envelope.tenant = as.tenant ?? DEFAULT_TENANT;
-    envelope.principal = as.principal ?? 'test';
-    envelope.core = core.definition.name;
-    envelope.key = key;
     this.#silo.dispatch(envelope);
     await envelope.promise;
   }
@@ -191,6 +183,15 @@ export class TestHost {
     }
     await done;
   }
+}
+
+function envelopeFor(core: AnyCore, key: string, { tenant, principal }: CallAs): PromiseEnvelope {
+  const envelope = new PromiseEnvelope();
+  envelope.tenant = tenant ?? DEFAULT_TENANT;
+  envelope.principal = principal ?? 'test';
+  envelope.core = core.definition.name;
+  envelope.key = key;
+  return envelope;
 }
 
 /** Hosts Cores in this process, on a clock that the test moves. */

@@ -6,10 +6,9 @@
 import { copyValue, GrainError, hash53, isErrorCode, toJson } from '../../lib/index.ts';
 import type { Envelope } from '../messaging/envelope.ts';
 import type { StoredCommand } from '../storage/grain-storage.ts';
+import { COMMANDS_KEPT, isCommandKept } from '../storage/retention.ts';
 import type { Message } from './message.ts';
 
-export const COMMANDS_KEPT = 1_000;
-export const COMMAND_WINDOW_MS = 10 * 60_000;
 /** A larger result is remembered as done, without its body. */
 const OUTPUT_KEPT_BYTES = 4_096;
 
@@ -105,7 +104,7 @@ export class CommandMemory {
 
   #expire(wallMs: number): void {
     for (const [id, command] of this.#stored) {
-      if (command.wallMs > wallMs - COMMAND_WINDOW_MS) break; // insertion order is time order
+      if (isCommandKept(command, wallMs)) break; // insertion order is time order
       this.#stored.delete(id);
     }
   }
@@ -113,10 +112,9 @@ export class CommandMemory {
   #dropOldest(nowWallMs: number): void {
     const oldest = this.#stored.values().next();
     if (oldest.done) return;
-    const { id, wallMs } = oldest.value;
-    this.#stored.delete(id);
+    this.#stored.delete(oldest.value.id);
     // The count has cut the window short: whoever sends that command again now runs it again (P5).
-    if (wallMs > nowWallMs - COMMAND_WINDOW_MS) this.#gauge.commandsCutShort += 1;
+    if (isCommandKept(oldest.value, nowWallMs)) this.#gauge.commandsCutShort += 1;
   }
 }
 

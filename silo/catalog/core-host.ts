@@ -275,12 +275,6 @@ export class CoreHost {
     }
     return checked;
   }
-
-  get messagesWaiting(): number {
-    let count = 0;
-    for (const activation of this.table.contended) count += activation.waiting;
-    return count;
-  }
 }
 
 /** Has the grain record the refusal at the mark, so that what follows can go on. @throws it, where there is no mark */
