@@ -33,6 +33,8 @@ export {
   type MigrationStep,
   type MissedTicks,
   type OverflowPolicy,
+  type OwnershipMode,
+  type PlacementPolicy,
   type ReminderSchedule,
   type ScanOptions,
   singleton,

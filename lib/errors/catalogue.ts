@@ -80,6 +80,13 @@ export const ERRORS = {
     ...lasting,
     help: 'The client was closed before this was sent.',
   },
+  ERR_CLUSTER_FAILED: {
+    http: 503,
+    effect: 'none',
+    public: true,
+    lasting: false,
+    help: 'The process could not join the cluster; the message says what stood in its way.',
+  },
   ERR_COMMAND_CONFLICT: {
     http: 409,
     ...lasting,
@@ -220,6 +227,23 @@ export const ERRORS = {
     ...temporary,
     help: 'A limit of the connection is reached (open calls, or subscriptions); the details name it.',
   },
+  ERR_LINK_FULL: {
+    http: 503,
+    ...temporary,
+    help: 'More calls wait on the way to the silo than may. Try again after retry_after_ms, or add silos.',
+  },
+  ERR_LINK_INVALID: {
+    http: 400,
+    ...lasting,
+    help: 'What came over a link between processes was not of the protocol; the link was closed. Look for a wrong secret, another version, or a stranger on the port.',
+  },
+  ERR_LINK_LOST: {
+    http: 503,
+    effect: 'unknown',
+    public: true,
+    lasting: false,
+    help: 'The silo that had the call was lost before its answer came. Look before you try again, or bring a command id.',
+  },
   ERR_LISTEN_FAILED: {
     http: 500,
     ...lasting,
@@ -265,6 +289,11 @@ export const ERRORS = {
     http: 408,
     ...temporary,
     help: 'The request did not arrive completely in time.',
+  },
+  ERR_ROUTE_FAILED: {
+    http: 503,
+    ...temporary,
+    help: 'No silo took the message: none hosts the Core now, or the grain was moving. Try again after retry_after_ms.',
   },
   ERR_SCHEMA_NEWER: {
     http: 503,
@@ -320,6 +349,16 @@ export const ERRORS = {
     http: 503,
     ...temporary,
     help: 'A newer version of Granary wrote this data folder. Run that version, or choose another folder with --data.',
+  },
+  ERR_STORE_UNAVAILABLE: {
+    http: 503,
+    ...temporary,
+    help: 'The store cannot be reached now, and nothing was written. Try again after retry_after_ms.',
+  },
+  ERR_STORE_UNSAFE: {
+    http: 503,
+    ...temporary,
+    help: 'The store is set up so that it may drop data by itself; the message names the setting to change.',
   },
   ERR_TURN_CONFLICT: {
     http: 409,

@@ -7,6 +7,15 @@ export type CommitLevel = 'committed' | 'async' | 'volatile';
 
 export type OverflowPolicy = 'deactivate_lru' | 'reject' | 'queue';
 
+/**
+ * What holds while a silo is declared dead that still runs. `fenced`: the successor starts at once; the old activation can
+ * commit nothing any more. `exclusive`: the successor also waits until the old one can start no turn.
+ */
+export type OwnershipMode = 'fenced' | 'exclusive';
+
+/** Where a grain is activated: on the silo that its hash prefers, or on the one where the first call for it is made. */
+export type PlacementPolicy = 'hash' | 'prefer_local';
+
 export interface InstanceOptions {
   /** An activation without messages for so long is deactivated; memory stays. @default 600_000 */
   readonly idleTimeoutMs?: number;
@@ -22,6 +31,10 @@ export interface InstanceOptions {
   readonly mailboxBytesMax?: number;
   /** Calls of one chain may enter an activation that the chain already holds. @default false */
   readonly reentrant?: boolean;
+  /** @default 'fenced' */
+  readonly ownership?: OwnershipMode;
+  /** @default 'hash' */
+  readonly placement?: PlacementPolicy;
 }
 
 export interface ResolvedInstance extends Required<InstanceOptions> {

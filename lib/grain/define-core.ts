@@ -27,6 +27,8 @@ const INSTANCE_DEFAULTS: Required<InstanceOptions> = {
   mailboxDepthMax: 1_024,
   mailboxBytesMax: 16 * 1024 * 1024,
   reentrant: false,
+  ownership: 'fenced',
+  placement: 'hash',
 };
 
 function resolveInstance(
@@ -42,11 +44,16 @@ function resolveInstance(
     mailboxDepthMax: count,
     mailboxBytesMax: count,
   });
-  if (!['deactivate_lru', 'reject', 'queue'].includes(options.overflow)) {
-    const message = `overflow must be deactivate_lru, reject or queue, not ${String(options.overflow)}`;
-    throw new GrainError('ERR_OPTION_INVALID', { message, option: 'overflow' });
-  }
+  checkChoice('overflow', options.overflow, ['deactivate_lru', 'reject', 'queue']);
+  checkChoice('ownership', options.ownership, ['fenced', 'exclusive']);
+  checkChoice('placement', options.placement, ['hash', 'prefer_local']);
   return Object.freeze({ ...options, mode, entityKey });
+}
+
+function checkChoice(option: string, got: string, choices: readonly string[]): void {
+  if (choices.includes(got)) return;
+  const message = `${option} must be ${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}, not ${String(got)}`;
+  throw new GrainError('ERR_OPTION_INVALID', { message, option });
 }
 
 /** One grain per value of the input property `entityKey`. */
