@@ -19,6 +19,8 @@ export interface CoreManifest {
   readonly mode: 'entity' | 'singleton' | 'stateless';
   readonly entityKey: string | undefined;
   readonly level: string;
+  /** Nothing of it is ever durable. */
+  readonly isVolatile: boolean;
   readonly flows: readonly FlowManifest[];
   /** Incoming event name → flow. */
   readonly events: Readonly<Record<string, string>>;

@@ -1,6 +1,6 @@
 // What people are told of a silo: pure reads of its Cores.
 import { type CoreDefinition, toJsonSchema } from '../lib/index.ts';
-import type { CoreHost } from './catalog/core-host.ts';
+import { type CoreHost, isVolatileCore } from './catalog/core-host.ts';
 import { TURN_BOUNDS_MS } from './catalog/turn-metrics.ts';
 import type { CoreManifest, InstancePage, SiloReport } from './cluster-client.ts';
 
@@ -14,6 +14,7 @@ export function manifestOf(definition: CoreDefinition): CoreManifest {
     mode: instance.mode,
     entityKey: instance.entityKey,
     level,
+    isVolatile: isVolatileCore(definition),
     flows: [...definition.flows].map(([flowName, flow]) => ({
       name: flowName,
       readonly: flow.readonly,

@@ -3,22 +3,25 @@
 // Does not own: a Core's grains (catalog/), where memory is kept (storage/), the outside world (the gateway's).
 //   Start: storage is open → Cores → services. Stop: refuse new work → drain → services → deactivate all → storage.
 import type { Claimer } from '../directory/index.ts';
-import { MemoryDirectory } from '../directory/index.ts';
+import { FOREVER, MemoryDirectory, partitionOf } from '../directory/index.ts';
 import {
   type AnyCore,
   type Clock,
   type CoreDefinition,
   DEFAULT_TENANT,
+  fromUnknown,
   GrainError,
   type GrainId,
   type GrainRef,
   type Logger,
+  type MaybePromise,
   type Rng,
   TimerWheel,
 } from '../lib/index.ts';
 import { LogBus } from './bus/log-bus.ts';
 import { Collector, type HeapUse } from './catalog/collector.ts';
-import { CoreHost, isVolatileCore, type SiloContext } from './catalog/core-host.ts';
+import { type ClosingReason, CoreHost, isVolatileCore, type SiloContext } from './catalog/core-host.ts';
+import type { Neighbours } from './cluster/neighbours.ts';
 import { LoopWatch } from './catalog/loop-watch.ts';
 import type { Turn } from './catalog/turn.ts';
 import { TurnBudget } from './catalog/turn-budget.ts';
@@ -34,10 +37,13 @@ import type {
 import { EmissionHub } from './emissions/emission-hub.ts';
 import { type CallSender, outsideRef, type RefOptions, TurnCaller } from './messaging/callers.ts';
 import type { Envelope } from './messaging/envelope.ts';
+import type { InboundEnvelope } from './messaging/inbound-envelope.ts';
+import { SharedVolatileStorage } from './cluster/shared-volatile-storage.ts';
+import { SiloPause } from './cluster/silo-pause.ts';
 import { ReminderService } from './reminders/reminder-service.ts';
 import { listInstances, manifestOf, reportSilo } from './reports.ts';
 import { resolveSiloOptions, type SiloOptions } from './silo-options.ts';
-import type { GrainStorage } from './storage/grain-storage.ts';
+import type { EmissionPage, GrainStorage } from './storage/grain-storage.ts';
 import { MemoryStorage } from './storage/memory-storage.ts';
 
 export interface SiloParts {
@@ -58,6 +64,8 @@ export interface SiloParts {
   readonly eventLoopDelayMs?: () => number;
   /** Calls back about every 50 ms while the event loop turns, so that a flow that holds it can be named. */
   readonly onLoopBeat?: (beat: () => void) => void;
+  /** The cluster around it; absent in a process that is one by itself. */
+  readonly neighbours?: Neighbours;
 }
 
 /** View number of a cluster of one. */
@@ -77,7 +85,12 @@ export class Silo implements ClusterClient, CallSender {
   readonly #manifests = new Map<string, CoreManifest>();
   readonly #manifestListeners = new Set<() => void>();
   readonly #storage: GrainStorage;
+  /** Stateless calls: each has memory of its own, for one turn. */
+  readonly #callStorage: GrainStorage;
+  /** Volatile Cores: memory that goes with its activation, of which there is one in the cluster. */
   readonly #volatileStorage: GrainStorage;
+  readonly #neighbours: Neighbours | undefined;
+  readonly #lease: SiloPause;
   readonly #context: SiloContext;
   readonly #wheel: TimerWheel;
   readonly #collector: Collector;
@@ -99,21 +112,36 @@ export class Silo implements ClusterClient, CallSender {
     this.clusterKey = parts.clusterKey;
     this.generation = parts.generation;
     this.#storage = storage;
-    this.#volatileStorage = makeVolatileStorage(clock);
+    this.#neighbours = parts.neighbours;
+    this.#callStorage = makeCallStorage(clock);
+    this.#volatileStorage = parts.neighbours
+      ? new SharedVolatileStorage(parts.neighbours.directory, clock)
+      : this.#callStorage;
+    this.#lease = new SiloPause(parts.neighbours?.lease ?? FOREVER, () => this.#resume());
     this.#wheel = new TimerWheel(clock);
     const heapUse = parts.heapUse ?? ((): HeapUse => ({ usedBytes: 0, limitBytes: 1 }));
     this.#collector = new Collector(this.options, { clock, hosts: this.#hosts, heapUse });
     this.#hub = new EmissionHub({ clock, log });
     const dispatch = (envelope: Envelope): void => this.#route(envelope);
-    this.#bus = new LogBus({ storage, dispatch, clock, log, rng });
-    this.#reminders = new ReminderService({ storage, dispatch, clock, log, rng });
+    const { neighbours } = parts;
+    const shared = neighbours
+      ? {
+          isReaderFor: (core: string): boolean => neighbours.isReaderFor(core),
+          isKeeperOf: (partition: number): boolean => neighbours.isKeeperOf(partition),
+        }
+      : {};
+    this.#bus = new LogBus({ storage, dispatch, clock, log, rng, ...shared });
+    this.#reminders = new ReminderService({ storage, dispatch, clock, log, rng, ...shared });
     this.#context = this.#makeContext();
   }
 
   #makeContext(): SiloContext {
-    const living: ReadonlySet<string> = new Set([this.incarnation]);
+    const alone = { view: ONLY_VIEW, living: new Set([this.incarnation]) };
     const { incarnation, clock } = this;
+    const neighbours = this.#neighbours;
     return {
+      lease: this.#lease,
+      neighbours,
       clock,
       wheel: this.#wheel,
       budget: new TurnBudget(clock),
@@ -122,9 +150,20 @@ export class Silo implements ClusterClient, CallSender {
       incarnation,
       residents: this.#collector,
       nextSeq: () => ++this.#seq,
-      claimer: (activation: number): Claimer => ({ incarnation, activation, view: ONLY_VIEW, living }),
-      publish: (grain, emissionEpoch, emissions) => this.#hub.publish(grain, emissionEpoch, emissions),
-      reminderSet: (dueMs) => this.#reminders.hint(dueMs),
+      claimer: (activation: number): Claimer => ({
+        incarnation,
+        activation,
+        ...(neighbours ? neighbours.claimView() : alone),
+      }),
+      publish: (grain, emissionEpoch, emissions, isVolatile) => {
+        this.#hub.publish(grain, emissionEpoch, emissions);
+        // Durable ones were published by the commit itself.
+        if (isVolatile) neighbours?.publishVolatile(grain, emissionEpoch, emissions);
+      },
+      reminderSet: (grain, dueMs) => {
+        if (neighbours) neighbours.reminderSet(partitionOf(grain), dueMs);
+        else this.#reminders.hint(dueMs);
+      },
       redispatch: (envelope) => this.#route(envelope),
       callerFor: (turn: Turn) => new TurnCaller(this, turn),
     };
@@ -166,11 +205,17 @@ export class Silo implements ClusterClient, CallSender {
   }
 
   #install(definition: CoreDefinition): void {
-    const storage = isVolatileCore(definition) ? this.#volatileStorage : this.#storage;
+    const storage = this.#storageOf(definition);
     this.#hosts.set(definition.name, new CoreHost(definition, storage, this.#context));
     this.#manifests.set(definition.name, manifestOf(definition));
     this.#bus.subscribeCore(definition);
     for (const changed of this.#manifestListeners) changed();
+    this.#neighbours?.coresChanged();
+  }
+
+  #storageOf(definition: CoreDefinition): GrainStorage {
+    if (definition.instance.mode === 'stateless') return this.#callStorage;
+    return isVolatileCore(definition) ? this.#volatileStorage : this.#storage;
   }
 
   manifests(): ReadonlyMap<string, CoreManifest> {
@@ -214,21 +259,43 @@ export class Silo implements ClusterClient, CallSender {
       this.#collector.stop();
       this.#hub.close(new GrainError('ERR_SILO_DRAINING'));
       await this.#volatileStorage.close();
+      await this.#callStorage.close();
       await this.#storage.close();
     }
+  }
+
+  /**
+   * A view calls this silo dead, or the store lost its data: nothing here may go on. What waits is told to go elsewhere;
+   * what ran can commit nothing any more.
+   */
+  async abandon(): Promise<void> {
+    this.#isDraining = true;
+    this.#lease.lost(new GrainError('ERR_GRAIN_MOVED'));
+    this.#collector.stop();
+    for (const host of this.#hosts.values()) host.close('silo_dead');
+    this.#hub.close(new GrainError('ERR_GRAIN_MOVED'));
+    const stops = [this.#reminders.stop(), this.#bus.stop()];
+    const logged = (err: unknown): void => this.#parts.log.warn({ err }, 'silo.abandon_failed');
+    await Promise.all(stops.map((stop) => stop.catch(logged)));
+  }
+
+  /** The lease holds again: what was held back goes on. */
+  #resume(): void {
+    for (const host of this.#hosts.values()) host.table.resume();
   }
 
   /**
    * Deactivates everything that gets idle, until nothing is left or the time is up. All hosts together, because a turn of
    * one may yet call a grain of another.
    */
-  async #drain(
-    hosts: readonly CoreHost[],
-    untilMs: number,
-    reason: 'drain' | 'core_replaced',
-  ): Promise<void> {
+  async #drain(hosts: readonly CoreHost[], untilMs: number, reason: ClosingReason): Promise<void> {
     for (;;) {
-      for (const host of hosts) await host.table.deactivateIdle(reason);
+      for (const host of hosts) {
+        await host.table.deactivateIdle(reason);
+        // Elsewhere they go on at once; alone, what waits for them has to be finished here.
+        if (this.#neighbours && reason === 'drain')
+          for (const activation of [...host.table.all()]) activation.move();
+      }
       const left = hosts.filter(({ size }) => size > 0);
       if (left.length === 0) break;
       if (this.clock.nowMs() >= untilMs) {
@@ -244,8 +311,8 @@ export class Silo implements ClusterClient, CallSender {
   // --- messages ----------------------------------------------------------------------------------------------------
 
   dispatch(envelope: Envelope): void {
-    // A stopping silo finishes the chains that it has begun, and begins no new ones.
-    if (this.#isDraining && !envelope.chain)
+    // A stopping silo finishes the chains that it has begun, and begins no new ones. In a cluster others take them.
+    if (this.#isDraining && !envelope.chain && !this.#neighbours)
       envelope.reject(new GrainError('ERR_SILO_DRAINING', { retryAfterMs: 500 }));
     else this.#route(envelope);
   }
@@ -253,13 +320,65 @@ export class Silo implements ClusterClient, CallSender {
   #route(envelope: Envelope): void {
     const host = this.#hosts.get(envelope.core);
     if (!host) {
-      envelope.reject(new GrainError('ERR_CORE_UNKNOWN', { core: envelope.core }));
+      if (this.#neighbours) this.#neighbours.sendAway(envelope);
+      else envelope.reject(new GrainError('ERR_CORE_UNKNOWN', { core: envelope.core }));
       return;
     }
     if (envelope.tenant === '') envelope.tenant = DEFAULT_TENANT;
     host.dispatch(envelope);
     // Most local calls are over by now: only the others need somebody to watch their deadline.
     if (!envelope.isSettled) this.watch(envelope);
+  }
+
+  /** Takes a message from another process: gives it to its grain, or sends it on without looking inside. */
+  receive(envelope: InboundEnvelope): void {
+    const { tenant, core, key } = envelope;
+    const host = this.#hosts.get(core);
+    const neighbours = this.#neighbours;
+    if (!host || !neighbours) {
+      envelope.reject(new GrainError('ERR_ROUTE_FAILED', { message: `${core} is not hosted here`, core }));
+      return;
+    }
+    const grain = { tenant, core, key: key ?? '' };
+    const isHere = host.isStateless || host.table.get(tenant, grain.key) !== undefined;
+    if (!isHere && neighbours.isElsewhere(envelope, grain)) neighbours.sendOn(envelope, grain);
+    else this.#open(envelope);
+    if (!envelope.isSettled) this.watch(envelope);
+  }
+
+  #open(envelope: InboundEnvelope): void {
+    try {
+      envelope.open();
+    } catch (error) {
+      return envelope.reject(fromUnknown(error));
+    }
+    this.#route(envelope);
+  }
+
+  /** Whether the grain has an activation here. */
+  hosts({ tenant, core, key }: GrainId): boolean {
+    return this.#hosts.get(core)?.table.get(tenant, key) !== undefined;
+  }
+
+  /** Emissions of a volatile grain with an activation here; undefined when it has none. */
+  volatileEmissions(grain: GrainId, after: number, limit: number): MaybePromise<EmissionPage> | undefined {
+    return this.hosts(grain) ? this.#volatileStorage.readEmissions(grain, after, limit) : undefined;
+  }
+
+  /** Cores that are hosted, for the membership view. */
+  get cores(): ReadonlyMap<string, CoreHost> {
+    return this.#hosts;
+  }
+
+  /** Reminders of a partition that this silo keeps may be due earlier than it knows. */
+  hintReminder(dueMs: number): void {
+    this.#reminders.hint(dueMs);
+  }
+
+  /** Another view: this silo may keep other partitions, and read the bus for other Cores. */
+  viewChanged(): void {
+    this.#bus.readersChanged();
+    this.#reminders.hint(this.clock.wallMs());
   }
 
   watch(envelope: Envelope): void {
@@ -309,8 +428,8 @@ export class Silo implements ClusterClient, CallSender {
   }
 }
 
-/** Volatile Cores and stateless calls: memory that goes with its activation. */
-function makeVolatileStorage(clock: Clock): MemoryStorage {
+/** Memory that goes with its activation, of grains that nobody else may have. */
+function makeCallStorage(clock: Clock): MemoryStorage {
   let epoch = 0;
   const directory = new MemoryDirectory({ nextEpoch: () => ++epoch });
   const storage = new MemoryStorage({ directory, clock, retention: 'activation' });

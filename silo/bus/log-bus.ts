@@ -41,6 +41,8 @@ export interface LogBusParts {
   readonly options?: LogBusOptions;
   /** Told of each gap, besides the log and the counters. */
   readonly onGap?: (gap: BusGap) => void;
+  /** Whether this process reads for the Core; it does for all, when nobody says. Two at once only deliver twice. */
+  readonly isReaderFor?: ((core: string) => boolean) | undefined;
 }
 
 export class LogBus implements EventBus {
@@ -65,7 +67,14 @@ export class LogBus implements EventBus {
     this.#options = resolveBusOptions(parts.options);
     this.#letters = new DeadLetters(storage, log, this.#options.lettersMax);
     const onTrim = (to: number): void => this.#onTrim(to);
-    this.#retention = new LogRetention({ storage, clock, log, options: this.#options, onTrim });
+    this.#retention = new LogRetention({
+      storage,
+      clock,
+      log,
+      options: this.#options,
+      onTrim,
+      isWanted: () => this.#isMine(''),
+    });
   }
 
   async start(): Promise<void> {
@@ -92,6 +101,30 @@ export class LogBus implements EventBus {
     if (this.#state === 'started') this.#openInBackground(definition.name, 1);
   }
 
+  /** Others came or went: readers open and close so that each Core has one in the cluster. */
+  readersChanged(): void {
+    if (this.#state !== 'started') return;
+    for (const core of this.#cores.keys()) {
+      if (this.#isMine(core) && !this.#live.has(core)) this.#openInBackground(core, 1);
+      else if (!this.#isMine(core) && this.#live.has(core)) this.#closeReaders(core);
+    }
+  }
+
+  #isMine(core: string): boolean {
+    return this.#parts.isReaderFor?.(core) ?? true;
+  }
+
+  #closeReaders(core: string): void {
+    const closing = this.#readers().filter((reader) => reader.core === core);
+    this.#live.delete(core);
+    for (const [id, reader] of this.#replays) if (reader.core === core) this.#replays.delete(id);
+    for (const reader of closing) {
+      reader.stop().catch((error: unknown) => {
+        this.#parts.log.warn({ err: fromUnknown(error), core }, 'bus.stop_failed');
+      });
+    }
+  }
+
   #openInBackground(core: string, attempts: number): void {
     this.#open(core).catch((error: unknown) => {
       this.#parts.log.warn({ err: fromUnknown(error), core }, 'bus.open_failed');
@@ -111,14 +144,14 @@ export class LogBus implements EventBus {
   }
 
   async #openNow(core: string): Promise<void> {
-    if (this.#live.has(core) || !this.#cores.get(core)?.on.size) return;
+    if (this.#live.has(core) || !this.#cores.get(core)?.on.size || !this.#isMine(core)) return;
     const name = POSITION + core;
     const stored = parsePosition(name, await this.#parts.storage.getRecord(name));
     const start = stored ?? (await this.#firstPosition(name));
     // Letters are durable before the position that passes them is: those are settled too.
     const buried = await this.#letters.positionsAfter(core, start.position);
     const replays = await this.#storedReplays(core);
-    if (this.#state !== 'started') return;
+    if (this.#state !== 'started' || !this.#isMine(core)) return;
     const position = { ...start, buried: [...start.buried, ...buried] };
     this.#live.set(core, this.#makeReader(core, undefined, name, position));
     for (const [id, record] of replays) this.#startReplay(core, id, record);

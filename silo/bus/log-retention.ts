@@ -16,6 +16,8 @@ export interface RetentionParts {
   readonly options: ResolvedBusOptions;
   /** The log ends at `to` from now on, before it is trimmed to there. */
   readonly onTrim: (to: number) => void;
+  /** Whether it is this process that trims; it is, when nobody says. */
+  readonly isWanted?: (() => boolean) | undefined;
 }
 
 export class LogRetention {
@@ -50,7 +52,8 @@ export class LogRetention {
   }
 
   async #trim(): Promise<void> {
-    const { storage, options, onTrim } = this.#parts;
+    const { storage, options, onTrim, isWanted } = this.#parts;
+    if (isWanted?.() === false) return;
     const { first } = await storage.readLog(0, 1);
     this.#end = await findLogEnd(storage, Math.max(this.#end, first - 1));
     const byCount = this.#end - options.entriesMax;

@@ -14,6 +14,10 @@ export type DeactivationReason =
   | 'pressure'
   | 'overflow'
   | 'drain'
+  /** Its hash prefers another silo now. */
+  | 'moved'
+  /** A view calls this silo dead, or the store lost its data. */
+  | 'silo_dead'
   | 'core_replaced'
   /** A stateless call is over. */
   | 'call_ended'

@@ -80,6 +80,8 @@ export class Activation implements GrainId {
   #isPumping = false;
   /** Erased: it takes no more turns, and leaves when those that run have ended. */
   #isLeaving = false;
+  /** To be activated elsewhere: it takes no new chains, and leaves between turns. */
+  #isMoving = false;
   #isReleasing = false;
   /** For an activation that serves one call and is in no table: told when it is gone. */
   readonly #onGone: (() => void) | undefined;
@@ -218,6 +220,7 @@ export class Activation implements GrainId {
       this.host.admit(message, this.tenant, this.key);
       return;
     }
+    if (this.host.lease.isPaused) return this.#keep(message);
     const cycle = this.#running > 0 ? this.#findCycle(message.envelope.chain) : undefined;
     if (cycle && !this.#canStart(message)) {
       message.envelope.reject(new GrainError('ERR_CALL_CYCLE', { chain: cycle }));
@@ -228,14 +231,23 @@ export class Activation implements GrainId {
       this.#start(message);
       return;
     }
+    this.#keep(message);
+  }
+
+  #keep(message: Message): void {
     this.#mailbox ??= new Mailbox();
     if (!this.#mailbox.push(message, this.host.definition.instance)) {
-      message.envelope.reject(new GrainError('ERR_MAILBOX_FULL', { grain: this.name, retryAfterMs: 100 }));
-    } else if (this.#mailbox.depth === 1) this.host.table.contended.add(this);
+      const { envelope } = message;
+      envelope.reject(new GrainError('ERR_MAILBOX_FULL', { grain: this.name, retryAfterMs: 100 }));
+      return;
+    }
+    if (this.#mailbox.depth === 1) this.host.table.contended.add(this);
+    if (this.idlePrev !== null) this.host.table.nowBusy(this);
   }
 
   #canStart({ envelope, flow }: Message): boolean {
-    if (this.#isLeaving) return false;
+    if (this.#isLeaving || this.host.lease.isPaused) return false;
+    if (this.#isMoving && !this.#findCycle(envelope.chain)) return false;
     if (this.#running === 0) return true;
     if (envelope.kind === 'forget') return false; // not beside turns that still write
     const { maxConcurrent, reentrant } = this.host.definition.instance;
@@ -274,7 +286,10 @@ export class Activation implements GrainId {
     }
     this.#isPumping = false;
     if (this.#mailbox?.depth === 0) this.host.table.contended.delete(this);
-    if (this.#isLeaving && this.#running === 0 && this.#state === 'active') this.#retire('forgotten');
+    if (this.#running === 0 && this.#state === 'active') {
+      if (this.#isLeaving) this.#retire('forgotten');
+      else if (this.#isMoving) this.#leave('moved');
+    }
     if (!this.isIdle || this.idlePrev !== null) return;
     this.#mailbox = undefined;
     if (this.#turns instanceof Set) this.#turns = undefined;
@@ -289,6 +304,7 @@ export class Activation implements GrainId {
     const nowMs = this.host.clock.nowMs();
     // The wheel may be late, after a flow that blocked the loop: what has expired must not start (P5).
     if (nowMs >= envelope.deadlineMs) return envelope.onDue();
+    if (nowMs >= this.host.lease.untilMs) return this.#holdBack(message);
     if (!envelope.begin()) return;
     this.host.loop.turnStarted(nowMs);
     try {
@@ -301,6 +317,19 @@ export class Activation implements GrainId {
     } catch (broken) {
       this.#broken(envelope, broken);
     }
+  }
+
+  /** The silo may have lost its session, as far as it can tell: nothing starts until it knows (Ownership 7). */
+  #holdBack(message: Message): void {
+    this.host.lease.isPaused = true;
+    (this.#mailbox ??= new Mailbox()).putFirst(message);
+    this.host.table.contended.add(this);
+    if (this.idlePrev !== null) this.host.table.nowBusy(this);
+  }
+
+  /** The silo holds its session again. */
+  resume(): void {
+    this.#pump();
   }
 
   /** An invariant of ours does not hold: this activation cannot be trusted any more, its silo can. */
@@ -679,7 +708,7 @@ export class Activation implements GrainId {
       emissions.length > 0 || reminders.length > 0
         ? (): void => {
             if (emissions.length > 0) host.publish(this, emissionEpoch, emissions);
-            for (const [, reminder] of reminders) if (reminder) host.reminderSet(reminder.dueMs);
+            for (const [, reminder] of reminders) if (reminder) host.reminderSet(this, reminder.dueMs);
           }
         : undefined;
     const number = commits.issue(level === 'committed' && !host.isVolatile, onDurable);
@@ -769,6 +798,15 @@ export class Activation implements GrainId {
 
   /** Tells the outcome once everything that the turn could have seen is durable (A2). `own` is its own commit. */
   #reply(envelope: Envelope, output: unknown, error: GrainError | undefined, own = NO_COMMIT): void {
+    if (!this.#isLapsed) return this.#answer(envelope, output, error, own);
+    this.host.lease.whenHeld((lost) => {
+      // What was committed took effect, whoever has the grain now; what was only read may be old.
+      if (lost && own === NO_COMMIT) envelope.reject(lost);
+      else this.#answer(envelope, output, error, own);
+    });
+  }
+
+  #answer(envelope: Envelope, output: unknown, error: GrainError | undefined, own: number): void {
     const ledger = this.#ledger;
     if (!ledger || ledger.isOpen) {
       if (error) envelope.reject(error);
@@ -792,9 +830,19 @@ export class Activation implements GrainId {
     else tell(answer);
   }
 
+  get #isLapsed(): boolean {
+    const { untilMs } = this.host.lease;
+    return untilMs !== Infinity && this.host.clock.nowMs() >= untilMs;
+  }
+
   /** Runs `go` when what this turn has seen is durable: a call of its may not leave before (A2). */
   whenOpen(go: (failure: GrainError | undefined) => void): void {
-    if (!this.#ledger) go(undefined);
+    if (this.#isLapsed) {
+      this.host.lease.whenHeld((lost) => {
+        if (lost) go(lost);
+        else this.whenOpen(go); // it may have lapsed again meanwhile
+      });
+    } else if (!this.#ledger) go(undefined);
     else this.#ledger.whenOpen(go);
   }
 
@@ -842,9 +890,20 @@ export class Activation implements GrainId {
 
   // --- ending ------------------------------------------------------------------------------------------------------
 
-  /** Deactivates in order: what `volatile` flows left dirty is committed first. Only while idle. */
+  /** Deactivates in order. Only while idle. */
   deactivate(reason: DeactivationReason): void {
-    if (!this.isIdle) return;
+    if (this.isIdle) this.#leave(reason);
+  }
+
+  /** Leaves for another silo as soon as no turn runs; what waits goes along. Calls of chains that hold it still enter. */
+  move(): void {
+    if (this.#state !== 'active' || this.#isMoving) return;
+    this.#isMoving = true;
+    if (this.#running === 0) this.#leave('moved');
+  }
+
+  /** What `volatile` flows left dirty is committed first. Nothing runs. */
+  #leave(reason: DeactivationReason): void {
     const extras = this.#extras;
     if (extras && (extras.dirtyValues.size > 0 || extras.dirtyMarks.size > 0))
       this.#issue(this.#emptyChanges(), 'async');
@@ -895,7 +954,7 @@ export class Activation implements GrainId {
 
   /** The silo's time to drain is up. */
   endNow(reason: DeactivationReason): void {
-    const code = reason === 'drain' ? 'ERR_SILO_DRAINING' : 'ERR_GRAIN_MOVED';
+    const code = reason === 'drain' && !this.host.neighbours ? 'ERR_SILO_DRAINING' : 'ERR_GRAIN_MOVED';
     if (this.#state === 'active') this.#end(new GrainError(code), reason);
     // The claim may never be answered: what waits for it must not wait with it.
     else for (const message of this.#takeWaiting()) this.host.admit(message, this.tenant, this.key);

@@ -9,11 +9,11 @@ import {
   fromUnknown,
   GrainError,
   type GrainId,
-  keyFrom,
   type Logger,
   type MaybePromise,
   type TimerWheel,
 } from '../../lib/index.ts';
+import { type Addressing, keyOf, refuseAtMark } from '../messaging/address.ts';
 import type { Envelope } from '../messaging/envelope.ts';
 import { refClassFor, type RefCaller } from '../messaging/grain-refs.ts';
 import type { Claim, ClaimOutcome, GrainStorage, StoredEmission } from '../storage/grain-storage.ts';
@@ -25,9 +25,13 @@ import type { LoopWatch } from './loop-watch.ts';
 import { type MemoryViewClass, memoryViewClass } from './memory-view.ts';
 import type { Message } from './message.ts';
 import { StatelessPool } from './stateless-pool.ts';
+import type { Neighbours } from '../cluster/neighbours.ts';
 import type { Turn } from './turn.ts';
 import type { TurnBudget } from './turn-budget.ts';
 import { TurnMetrics } from './turn-metrics.ts';
+
+/** Why a host takes nothing more. */
+export type ClosingReason = 'drain' | 'core_replaced' | 'silo_dead';
 
 /** Envelopes that may wait while a Core is replaced. */
 const PAUSED_MAX = 10_000;
@@ -48,6 +52,16 @@ export interface Residents {
   mayHaveRoom(): void;
 }
 
+/** Whether the silo may act: it holds its session, as far as its own clock tells (architecture, Ownership 7). */
+export interface SiloLease {
+  /** Turns may start, and what they say may leave, before this moment of the monotonic clock. */
+  readonly untilMs: number;
+  /** Set when a turn was held back; cleared when the lease is regained. */
+  isPaused: boolean;
+  /** Runs `go` when the lease holds again; with an error, when it never will. */
+  whenHeld(go: (failure: GrainError | undefined) => void): void;
+}
+
 /** What a silo gives to the Cores that it hosts. */
 export interface SiloContext {
   readonly clock: Clock;
@@ -57,11 +71,19 @@ export interface SiloContext {
   readonly logger: Logger;
   readonly incarnation: string;
   readonly residents: Residents;
+  readonly lease: SiloLease;
+  /** The rest of the cluster; undefined in a process that is one by itself. */
+  readonly neighbours: Neighbours | undefined;
   nextSeq(): number;
   /** Who claims, with the membership view that the silo knows now. */
   claimer(seq: number): Claimer;
-  publish(grain: GrainId, emissionEpoch: number, emissions: readonly StoredEmission[]): void;
-  reminderSet(dueMs: number): void;
+  publish(
+    grain: GrainId,
+    emissionEpoch: number,
+    emissions: readonly StoredEmission[],
+    isVolatile: boolean,
+  ): void;
+  reminderSet(grain: GrainId, dueMs: number): void;
   /** Sends an envelope on its way again: its Core has another host now. */
   redispatch(envelope: Envelope): void;
   /** A caller that acts for a running turn. */
@@ -90,10 +112,12 @@ export class CoreHost {
   readonly logger: Logger;
   readonly incarnation: string;
   readonly residents: Residents;
+  readonly lease: SiloLease;
+  readonly #addressing: Addressing;
   readonly #silo: SiloContext;
   readonly #stateless: StatelessPool | undefined;
   #paused: Envelope[] | undefined = undefined;
-  #closedFor: 'drain' | 'core_replaced' | undefined = undefined;
+  #closedFor: ClosingReason | undefined = undefined;
 
   constructor(definition: CoreDefinition, storage: GrainStorage, silo: SiloContext) {
     this.definition = definition;
@@ -107,10 +131,12 @@ export class CoreHost {
       logger: this.logger,
       incarnation: this.incarnation,
       residents: this.residents,
+      lease: this.lease,
     } = silo);
     this.flows = hostFlows(definition);
     this.isVolatile = isVolatileCore(definition);
-    const { mode, maxConcurrent, reentrant } = definition.instance;
+    const { mode, entityKey, maxConcurrent, reentrant } = definition.instance;
+    this.#addressing = { core: definition.name, mode, entityKey };
     this.isOverlapping = mode !== 'stateless' && (maxConcurrent > 1 || reentrant);
     this.valueFields = definition.fields.filter((field) => field.kind === 'value');
     this.valueNames = this.valueFields.map((field) => field.name);
@@ -144,11 +170,21 @@ export class CoreHost {
   }
 
   publish(grain: GrainId, emissionEpoch: number, emissions: readonly StoredEmission[]): void {
-    this.#silo.publish(grain, emissionEpoch, emissions);
+    this.#silo.publish(grain, emissionEpoch, emissions, this.isVolatile);
   }
 
-  reminderSet(dueMs: number): void {
-    this.#silo.reminderSet(dueMs);
+  reminderSet(grain: GrainId, dueMs: number): void {
+    this.#silo.reminderSet(grain, dueMs);
+  }
+
+  get neighbours(): Neighbours | undefined {
+    return this.#silo.neighbours;
+  }
+
+  /** What an activation of this Core waits for before it starts; undefined: nothing. */
+  get gate(): Promise<void> | undefined {
+    if (this.definition.instance.ownership !== 'exclusive') return undefined;
+    return this.#silo.neighbours?.exclusiveGate();
   }
 
   loggerFor(activation: Activation): Logger {
@@ -178,7 +214,7 @@ export class CoreHost {
     }
     try {
       const flow = this.#flowOf(envelope);
-      const key = this.#keyOf(envelope);
+      const key = keyOf(envelope, this.#addressing);
       this.admit({ envelope, flow }, envelope.tenant, key);
     } catch (error) {
       envelope.reject(fromUnknown(error));
@@ -211,11 +247,14 @@ export class CoreHost {
 
   /** A stopping silo lets nothing new in; what waits for room is told so. */
   stop(): void {
-    for (const { envelope } of this.table.stop()) envelope.reject(new GrainError('ERR_SILO_DRAINING'));
+    for (const { envelope } of this.table.stop()) {
+      if (this.#silo.neighbours) this.#silo.redispatch(envelope);
+      else envelope.reject(new GrainError('ERR_SILO_DRAINING'));
+    }
   }
 
   /** Ends what is left. What still waits goes to the next host of the Core, or is told that the silo is stopping. */
-  close(reason: 'drain' | 'core_replaced'): void {
+  close(reason: ClosingReason): void {
     this.#closedFor = reason;
     for (const message of this.table.stop()) this.#turnAway(message.envelope);
     this.table.endAll(reason);
@@ -223,7 +262,8 @@ export class CoreHost {
   }
 
   #turnAway(envelope: Envelope): void {
-    if (this.#closedFor === 'drain') envelope.reject(new GrainError('ERR_SILO_DRAINING'));
+    if (this.#closedFor === 'silo_dead') envelope.reject(new GrainError('ERR_GRAIN_MOVED'));
+    else if (this.#closedFor === 'drain') envelope.reject(new GrainError('ERR_SILO_DRAINING'));
     else if (this.#paused) this.#keepPaused(envelope);
     else this.#silo.redispatch(envelope);
   }
@@ -237,7 +277,16 @@ export class CoreHost {
   admit(message: Message, tenant: string, key: string): void {
     if (this.#closedFor) this.#turnAway(message.envelope);
     else if (this.#stateless) this.#stateless.admit(message, tenant);
-    else this.table.admit(message, tenant, key);
+    else if (!this.#silo.neighbours || this.table.get(tenant, key)) this.table.admit(message, tenant, key);
+    else this.#admitNew(message, { tenant, core: this.definition.name, key }, this.#silo.neighbours);
+  }
+
+  /** A grain without an activation here: it may be another silo's. */
+  #admitNew(message: Message, grain: GrainId, neighbours: Neighbours): void {
+    const isHere = this.definition.instance.placement === 'prefer_local' && message.envelope.tries === 0;
+    if (!isHere && neighbours.isElsewhere(message.envelope, grain))
+      neighbours.sendOn(message.envelope, grain);
+    else this.table.admit(message, grain.tenant, grain.key);
   }
 
   /** Undefined where the grain itself knows (reminder, forget), and where it has to record a refusal at the mark. */
@@ -255,45 +304,6 @@ export class CoreHost {
     refuseAtMark(envelope, error);
     return undefined;
   }
-
-  /** The key, from the envelope or from the raw input; both have to agree (hazards.md 23). */
-  #keyOf(envelope: Envelope): string {
-    const { key, input, kind, core } = envelope;
-    const { mode, entityKey } = this.definition.instance;
-    if (mode !== 'entity') {
-      if (key === undefined || key === '') return '';
-      throw new GrainError('ERR_KEY_MISMATCH', { message: `${core} is ${mode}: it has no keys`, core });
-    }
-    const named = kind === 'reminder' || kind === 'timer' ? undefined : propertyOf(input, entityKey);
-    if (key === undefined) {
-      if (named === undefined) throw new GrainError('ERR_KEY_REQUIRED', { core, entityKey });
-      return keyFrom(named);
-    }
-    const checked = key.length > 128 || !SAFE_KEY.test(key) ? keyFrom(key) : key;
-    if (named !== undefined && named !== key && !isSameKey(named, key)) {
-      refuseAtMark(envelope, new GrainError('ERR_KEY_MISMATCH', { core, entityKey, key }));
-    }
-    return checked;
-  }
-}
-
-/** Has the grain record the refusal at the mark, so that what follows can go on. @throws it, where there is no mark */
-function refuseAtMark(envelope: Envelope, error: GrainError): void {
-  if (!envelope.mark) throw error;
-  envelope.mark = { ...envelope.mark, refusal: { code: error.code, message: error.message } };
-}
-
-function isSameKey(named: unknown, key: string): boolean {
-  return typeof named === 'number' && String(named) === key;
-}
-
-/** Keys that need no closer look. */
-const SAFE_KEY = /^[\x21-\x7e]+$/;
-
-function propertyOf(input: unknown, name: string | undefined): unknown {
-  if (name === undefined || typeof input !== 'object' || input === null || !Object.hasOwn(input, name))
-    return undefined;
-  return (input as Readonly<Record<string, unknown>>)[name];
 }
 
 function hostFlows(definition: CoreDefinition): ReadonlyMap<string, HostedFlow> {

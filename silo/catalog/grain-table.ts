@@ -5,7 +5,15 @@
 //   B2. The idle list holds exactly the idle activations, the longest idle first.
 //   B3. `size` stays within maxActiveInstances, and within twice that for call chains (hazards.md 21).
 //   B4. A busy activation is never evicted.
-import { backoffMs, Fifo, fromUnknown, GrainError, type MaybePromise, WheelNode } from '../../lib/index.ts';
+import {
+  backoffMs,
+  type ErrorCode,
+  Fifo,
+  fromUnknown,
+  GrainError,
+  type MaybePromise,
+  WheelNode,
+} from '../../lib/index.ts';
 import type { ClaimOutcome } from '../storage/grain-storage.ts';
 import { Activation } from './activation.ts';
 import type { DeactivationReason } from './activation-state.ts';
@@ -18,6 +26,12 @@ const WAITING_BYTES_MAX = 64 * 1024 * 1024;
 /** Grains that are remembered to be held back. */
 const HELD_BACK_MAX = 10_000;
 const HOLD_BACK = { firstMs: 50, mostMs: 30_000 } as const;
+const HOLD_BACK_PASSING = { firstMs: 20, mostMs: 250 } as const;
+const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'ERR_ROUTE_FAILED',
+  'ERR_STORE_FENCED',
+  'ERR_STORE_UNAVAILABLE',
+]);
 /** The runtime's own work on many activations pauses after so long. */
 const SLICE_MS = 2;
 
@@ -186,7 +200,7 @@ export class GrainTable extends WheelNode {
   // --- claims ------------------------------------------------------------------------------------------------------
 
   /** Claims the grain for the activation, which then runs the message. Storage that answers at once is not awaited. */
-  #claim(activation: Activation, message: Message): void {
+  #claim(activation: Activation, message: Message | undefined): void {
     let outcome: MaybePromise<ClaimOutcome>;
     try {
       outcome = this.#host.claim(activation, activation.seq);
@@ -195,7 +209,7 @@ export class GrainTable extends WheelNode {
       return;
     }
     if (outcome instanceof Promise) {
-      activation.accept(message);
+      if (message) activation.accept(message);
       outcome.then(
         (answer) => this.#claimed(activation, answer, undefined),
         (error: unknown) => this.#failed(activation, fromUnknown(error), undefined),
@@ -213,12 +227,56 @@ export class GrainTable extends WheelNode {
         this.#host.admit(message, activation.tenant, activation.key);
       return;
     }
-    if (outcome.kind !== 'claimed') {
-      this.#failed(
-        activation,
-        new GrainError('ERR_STORE_FENCED', { owner: outcome.owner.incarnation }),
-        first,
+    if (outcome.kind !== 'claimed') return this.#notClaimed(activation, outcome, first);
+    const { gate } = this.#host;
+    if (gate) {
+      // Its last owner may be dead and not know it: until it can start no turn, none starts here (P2).
+      if (first) activation.accept(first);
+      gate.then(
+        () => this.#begin(activation, outcome, undefined),
+        (error: unknown) => this.#failed(activation, fromUnknown(error), undefined),
       );
+    } else this.#begin(activation, outcome, first);
+  }
+
+  /** Another silo has the grain, or may have it. */
+  #notClaimed(
+    activation: Activation,
+    outcome: Exclude<ClaimOutcome, { readonly kind: 'claimed' }>,
+    first: Message | undefined,
+  ): void {
+    const { neighbours } = this.#host;
+    const { owner } = outcome;
+    if (!neighbours) {
+      this.#failed(activation, new GrainError('ERR_STORE_FENCED', { owner: owner.incarnation }), first);
+    } else if (outcome.kind === 'taken') {
+      this.#remove(activation);
+      for (const { envelope } of [...(first ? [first] : []), ...activation.abandon()])
+        neighbours.toOwner(envelope, owner);
+      this.letIn();
+    } else {
+      if (first) activation.accept(first);
+      neighbours.refreshView(owner.view).then(
+        () => this.#claimAgain(activation, owner.view),
+        (error: unknown) => this.#failed(activation, fromUnknown(error), undefined),
+      );
+    }
+  }
+
+  #claimAgain(activation: Activation, view: number): void {
+    const known = this.#host.neighbours?.claimView().view ?? 0;
+    if (known < view) {
+      this.#failed(activation, new GrainError('ERR_ROUTE_FAILED', { view, known }), undefined);
+    } else this.#claim(activation, undefined);
+  }
+
+  #begin(
+    activation: Activation,
+    outcome: Extract<ClaimOutcome, { readonly kind: 'claimed' }>,
+    first: Message | undefined,
+  ): void {
+    if (activation.state !== 'activating' || this.#host.isClosed) {
+      this.#claimed(activation, outcome, first); // the host closed while it waited
       return;
     }
     try {
@@ -238,7 +296,9 @@ export class GrainTable extends WheelNode {
     const { tenant, key } = activation;
     const name = `${tenant}/${key}`;
     const failures = (this.#heldBack.get(name)?.failures ?? 0) + 1;
-    const retryAfterMs = backoffMs(failures, HOLD_BACK);
+    // What is not the grain's own trouble passes for all grains at once: none of them should come back much later.
+    const isItsOwn = !PASSING.has(cause.code);
+    const retryAfterMs = backoffMs(failures, isItsOwn ? HOLD_BACK : HOLD_BACK_PASSING);
     this.#host.logger.warn(
       { grain: activation.name, failures, code: cause.code, err: cause },
       'activation.failed',
@@ -341,6 +401,11 @@ export class GrainTable extends WheelNode {
       await new Promise<void>((resolve) => clock.defer(resolve));
       sliceStartMs = clock.nowMs();
     }
+  }
+
+  /** The silo holds its session again: what was held back goes on. */
+  resume(): void {
+    for (const activation of [...this.contended]) activation.resume();
   }
 
   /** Ends whatever is still there: its time is up. */

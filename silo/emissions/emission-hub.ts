@@ -43,6 +43,12 @@ export class EmissionHub {
     for (const subscription of subscriptions) subscription.published(emissionEpoch, emissions);
   }
 
+  /** Has subscriptions look into storage: something may have been published that did not come here. All, or of one grain. */
+  look(grain?: GrainId): void {
+    const looking = grain ? [this.#byGrain.get(formatGrainId(grain)) ?? []] : this.#byGrain.values();
+    for (const subscriptions of looking) for (const subscription of subscriptions) subscription.look();
+  }
+
   /** Never throws: what is wrong is told to the sink's `end`. `storage` is where this grain's emissions are kept. */
   subscribe(
     grain: GrainId,

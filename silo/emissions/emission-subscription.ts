@@ -126,6 +126,11 @@ export class EmissionSubscription implements Subscription {
     if (this.#state === 'live' && this.#isBehindNews) this.#schedule();
   }
 
+  /** Something may have been published that was not told. */
+  look(): void {
+    if (this.#state === 'live' && !this.#isDelivering) this.#schedule();
+  }
+
   get #isBehindNews(): boolean {
     const news = this.#news;
     const position = this.#position ?? CURSOR_START;

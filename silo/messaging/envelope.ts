@@ -64,6 +64,8 @@ export abstract class Envelope extends WheelNode {
   tick: ReminderTick | undefined = undefined;
   /** When the caller stops waiting, in monotonic milliseconds of this process; Infinity for none. */
   deadlineMs = Infinity;
+  /** How often it was put back because no silo took it. */
+  tries = 0;
   /** Told when the outcome is decided while a turn runs it: the turn's signal is aborted. Set by the turn. */
   abandoned: ((error: GrainError) => void) | undefined = undefined;
   #state: 'waiting' | 'running' | 'settled' = 'waiting';

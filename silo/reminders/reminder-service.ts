@@ -48,6 +48,8 @@ export interface ReminderServiceParts {
   readonly rng: Rng;
   readonly log: Logger;
   readonly options?: ReminderServiceOptions;
+  /** Whose reminders this service sends; all, when nobody says. Several that overlap are harmless (hazards.md 17). */
+  readonly isKeeperOf?: ((partition: number) => boolean) | undefined;
 }
 
 export interface ReminderReport {
@@ -185,7 +187,7 @@ export class ReminderService {
     const limit =
       this.#held.size + Math.max(1, Math.min(PAGE_SIZE, this.#options.concurrency - this.#running));
     try {
-      const page = storage.dueReminders(clock.wallMs() + this.#options.lookMs, limit);
+      const page = storage.dueReminders(clock.wallMs() + this.#options.lookMs, limit, this.#parts.isKeeperOf);
       if (isPromise(page)) page.then((due) => this.#take(due, limit), this.#lookFailed);
       else this.#take(page, limit);
     } catch (error) {

@@ -207,8 +207,15 @@ export interface GrainStorage {
   /** Calls `wake` after new entries became readable; the answer ends that. */
   onAppend(wake: () => void): () => void;
 
-  /** Reminders due at or before `untilWallMs`, earliest first. */
-  dueReminders(untilWallMs: number, limit: number): MaybePromise<readonly DueReminder[]>;
+  /**
+   * Reminders due at or before `untilWallMs`, earliest first; a store that several silos share leaves out those of
+   * partitions that are not wanted.
+   */
+  dueReminders(
+    untilWallMs: number,
+    limit: number,
+    isWanted?: (partition: number) => boolean,
+  ): MaybePromise<readonly DueReminder[]>;
   /** When the earliest reminder is due (wall clock); undefined when there is none. */
   nextReminderMs(): MaybePromise<number | undefined>;
 

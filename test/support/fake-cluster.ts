@@ -137,6 +137,7 @@ export class FakeCluster implements ClusterClient {
       mode,
       entityKey,
       level: 'committed',
+      isVolatile: false,
       flows: flows.map((flowName) => ({ name: flowName, ...flow })),
       events: Object.fromEntries(events.map((event) => [event, flows[0] ?? 'record'])),
       on: {},

@@ -95,6 +95,7 @@ export function coreManifest(over: Partial<CoreManifest> & { readonly name: stri
     mode: 'entity',
     entityKey: undefined,
     level: 'committed',
+    isVolatile: false,
     flows: [
       { ...flow, name: 'record', input: { type: 'object', properties: { origin: { type: 'string' } } } },
       { ...flow, name: 'stats', readonly: true },

@@ -1,0 +1,112 @@
+// EmissionFeed: subscriptions to grains that may be anywhere in the cluster.
+// Owns: which channels are listened to. Does not own: a reader's position (EmissionSubscription), the emissions (storage).
+//   F1. A channel is listened to exactly while a subscription of its grain is open.
+//   F2. Messages of a channel may be lost; a subscription that misses one finds it in storage when the next one comes, or
+//       at the next look, which comes soon after a channel was opened and every `LOOK_MS` otherwise.
+import {
+  type Clock,
+  formatGrainId,
+  type GrainError,
+  type GrainId,
+  type Logger,
+  type TimerHandle,
+} from '../../lib/index.ts';
+import type { EmissionSink, SubscribeOptions, Subscription } from '../cluster-client.ts';
+import { EmissionHub } from '../emissions/emission-hub.ts';
+import type { EmissionSource } from '../emissions/emission-subscription.ts';
+import type { StoredEmission } from '../storage/grain-storage.ts';
+
+const LOOK_MS = 30_000;
+
+export type OnEmissions = (emissionEpoch: number, emissions: readonly StoredEmission[]) => void;
+
+export interface EmissionFeedParts {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Listens to a grain's channel; `onReady` is told each time that the channel is open (again). */
+  readonly listen: (grain: GrainId, onEmissions: OnEmissions, onReady: () => void) => () => void;
+}
+
+interface Channel {
+  count: number;
+  readonly close: () => void;
+}
+
+export class EmissionFeed {
+  readonly #parts: EmissionFeedParts;
+  readonly #hub: EmissionHub;
+  readonly #channels = new Map<string, Channel>();
+  #timer: TimerHandle | undefined = undefined;
+
+  constructor(parts: EmissionFeedParts) {
+    this.#parts = parts;
+    this.#hub = new EmissionHub(parts);
+  }
+
+  subscribe(
+    grain: GrainId,
+    options: SubscribeOptions,
+    sink: EmissionSink,
+    source: EmissionSource,
+  ): Subscription {
+    const leave = this.#join(grain);
+    const ending: EmissionSink = {
+      push: (emission) => sink.push(emission),
+      gap: (from, to) => sink.gap(from, to),
+      end: (error) => {
+        leave();
+        sink.end(error);
+      },
+    };
+    const subscription = this.#hub.subscribe(grain, options, ending, source);
+    return {
+      grant: (count) => subscription.grant(count),
+      cancel: () => {
+        leave();
+        subscription.cancel();
+      },
+    };
+  }
+
+  close(error: GrainError): void {
+    this.#timer?.cancel();
+    this.#hub.close(error);
+    for (const { close } of this.#channels.values()) close();
+    this.#channels.clear();
+  }
+
+  #join(grain: GrainId): () => void {
+    const name = formatGrainId(grain);
+    const channel = this.#channels.get(name) ?? this.#open(grain, name);
+    channel.count += 1;
+    let hasLeft = false;
+    return () => {
+      if (hasLeft) return;
+      hasLeft = true;
+      channel.count -= 1;
+      if (channel.count > 0) return;
+      channel.close();
+      if (this.#channels.get(name) === channel) this.#channels.delete(name);
+    };
+  }
+
+  #open(grain: GrainId, name: string): Channel {
+    const close = this.#parts.listen(
+      grain,
+      (epoch, emissions) => this.#hub.publish(grain, epoch, emissions),
+      () => this.#hub.look(grain),
+    );
+    const channel = { count: 0, close };
+    this.#channels.set(name, channel);
+    if (!this.#timer) this.#arm();
+    return channel;
+  }
+
+  #arm(): void {
+    this.#timer = this.#parts.clock.setTimer(LOOK_MS, () => {
+      this.#timer = undefined;
+      this.#hub.look();
+      if (this.#channels.size > 0) this.#arm();
+    });
+  }
+}
