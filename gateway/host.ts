@@ -96,6 +96,6 @@ async function open(
 }
 
 /** Written at once: what is logged last is what one wants to read after a crash. */
-function stderrLog(): Logger {
+export function stderrLog(): Logger {
   return pino({ level: 'info' }, pino.destination({ dest: 2, sync: true }));
 }

@@ -9,6 +9,8 @@ const NEXT: { readonly [Code in ErrorCode]?: string } = {
   ERR_STORE_CORRUPT: 'restore a copy of the folder, or move it away to begin anew',
   ERR_STORE_FULL: 'make room on the disk, then start again',
   ERR_STORE_LOST: 'restore a copy of the folder, or move what is left of it away to begin anew',
+  ERR_STORE_UNAVAILABLE: 'start one with `redis-server`, or say where it is with --redis or GRANARY_REDIS',
+  ERR_STORE_UNSAFE: 'change that setting of the server, then start again',
   ERR_CORES_MISSING: 'name a file: granary dev counter.ts, or list `cores` in granary.config.json',
   ERR_CORE_FILE: 'correct the file, then start again',
   ERR_CONNECTION_FAILED: 'start a host with `granary dev FILE`, or say where it is with --url',
@@ -24,11 +26,12 @@ export interface FailureReport {
 export function describeFailure(thrown: unknown): FailureReport {
   if (thrown instanceof AnswerError) return withNext(thrown.report.code, thrown.report.message);
   const error = fromUnknown(thrown);
-  return withNext(error.code, messageOf(error));
+  return withNext(error.code, messageOf(error), error.details['next']);
 }
 
-function withNext(code: string, message: string): FailureReport {
-  const next = NEXT[code as ErrorCode];
+/** What the one who threw advises goes before what we say of all such errors. */
+function withNext(code: string, message: string, advice?: unknown): FailureReport {
+  const next = typeof advice === 'string' ? advice : NEXT[code as ErrorCode];
   return { code, message, ...(next === undefined ? {} : { next }) };
 }
 

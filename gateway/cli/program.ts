@@ -3,6 +3,9 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { AnswerError } from './ask.ts';
 import type { CallFlags } from './call-command.ts';
 import type { Cli, ExitCode } from './cli.ts';
+import type { GatewayFlags } from './cluster/gateway-command.ts';
+import { BY_HAND } from './cluster/role.ts';
+import type { SiloFlags } from './cluster/silo-command.ts';
 import type { DevFlags } from './dev/dev-command.ts';
 import type { DoctorFlags } from './doctor-command.ts';
 import { tellFailure } from './failure.ts';
@@ -46,6 +49,8 @@ function makeProgram(cli: Cli, choose: (run: Run) => void): Command {
     })
     .addHelpText('after', examples('granary dev counter.ts', 'granary call counter/one add \'{"by":2}\''));
   addDev(program, cli, choose);
+  addSilo(program, cli, choose);
+  addGateway(program, cli, choose);
   addCall(program, cli, choose);
   addSend(program, cli, choose);
   addInspect(program, cli, choose);
@@ -76,6 +81,63 @@ function addDev(program: Command, cli: Cli, choose: (run: Run) => void): void {
     .action((files: string[], flags: DevFlags) =>
       choose(async () => (await import('./dev/dev-command.ts')).runDev(cli, files, flags)),
     );
+}
+
+function addSilo(program: Command, cli: Cli, choose: (run: Run) => void): void {
+  clusterRole(program.command('silo'))
+    .summary('host the Cores of some files as a part of a cluster')
+    .description(
+      'Hosts every exported Core of the files, together with the other silos of the cluster: each grain is active in one ' +
+        'of them. What grains remember is kept in Redis. FILE is as for `granary dev`.',
+    )
+    .argument('[FILE...]', 'TypeScript or JavaScript files, folders, patterns')
+    .option('--name <name>', 'what people call it (default `silo-` and the process id)')
+    .option('--link-host <address>', 'address for the other silos and gateways (default 127.0.0.1)')
+    .option('--link-port <port>', 'port for them (default a free one)', wholeNumber)
+    .option('--advertise-host <address>', 'where they reach it, when that is another address')
+    .option('--advertise-port <port>', 'and another port', wholeNumber)
+    .option('--health-port <port>', 'answer /health and /health/ready on this port', wholeNumber)
+    .addOption(
+      jsonOption('first line of standard output: {"silo","incarnation","link","pid"}; logs as JSON lines'),
+    )
+    .addHelpText('after', BY_HAND)
+    .action((files: string[], flags: SiloFlags) =>
+      choose(async () => (await import('./cluster/silo-command.ts')).runSilo(cli, files, flags)),
+    );
+}
+
+function addGateway(program: Command, cli: Cli, choose: (run: Run) => void): void {
+  clusterRole(program.command('gateway'))
+    .summary('the way in to a cluster, over HTTP and WebSocket')
+    .description(
+      'Answers HTTP and WebSocket for the silos of a cluster. It loads no Cores: the silos tell it what they host. Any ' +
+        'number of gateways may run; clients that lose one go on at another.',
+    )
+    .option('--port <port>', 'port to listen on, 0 for a free one (default 7400)', wholeNumber)
+    .option('--host <address>', 'address to listen on; beyond loopback it needs a token (default 127.0.0.1)')
+    .option('--token <secret>', 'bearer token that callers must bring')
+    .addOption(jsonOption('first line of standard output: {"url","stream","pid"}; logs as JSON lines'))
+    .addHelpText('after', BY_HAND)
+    .action((flags: GatewayFlags) =>
+      choose(async () => (await import('./cluster/gateway-command.ts')).runGateway(cli, flags)),
+    );
+}
+
+/** Flags of everything that is a part of a cluster. */
+function clusterRole(command: Command): Command {
+  return command
+    .option('--cluster <name>', 'name of the cluster: several may share a Redis (default granary)')
+    .option('--redis <url>', 'where grains are kept (default redis://127.0.0.1:6379)')
+    .option('--insecure-links', 'let links leave this machine in clear text')
+    .addOption(
+      new Option('--on-data-loss <what>', 'when Redis lost what it had (default refuse)').choices([
+        'refuse',
+        'start_empty',
+      ]),
+    )
+    .option('--data <folder>', 'where this machine remembers its cluster (default .granary)')
+    .addOption(logLevelOption())
+    .addOption(configOption());
 }
 
 function addCall(program: Command, cli: Cli, choose: (run: Run) => void): void {

@@ -53,10 +53,16 @@ async function contentOf(file: string): Promise<unknown> {
 
 /** Paths in the file are meant from where the file is. */
 function fromFolder(settings: Partial<GranaryConfig>, folder: string): Partial<GranaryConfig> {
-  const { cores, data } = settings;
+  const { cores, data, linkTls } = settings;
+  const files = Object.entries(linkTls ?? {}) as [string, unknown][];
+  const absolute = files.map(([name, file]) => [
+    name,
+    typeof file === 'string' ? path.resolve(folder, file) : file,
+  ]);
   return {
     ...settings,
     ...(cores ? { cores: cores.map((core) => path.resolve(folder, core)) } : {}),
+    ...(linkTls ? { linkTls: Object.fromEntries(absolute) as typeof linkTls } : {}),
     ...(data === undefined || data === 'memory' ? {} : { data: path.resolve(folder, data) }),
   };
 }

@@ -1,8 +1,10 @@
 import type { TokenOptions } from '../auth/token-auth.ts';
+import type { ClusterOptions } from '../cluster-options.ts';
 import type { HostOptions } from '../host.ts';
 
 /** What `granary.config.{ts,js,json}` may say. Flags and `GRANARY_*` variables win over it. */
-export interface GranaryConfig extends Omit<HostOptions, 'cores' | 'log' | 'tokens'> {
+export interface GranaryConfig
+  extends Omit<HostOptions, 'cores' | 'log' | 'tokens'>, Omit<ClusterOptions, 'data' | 'onDataLoss'> {
   /** Files, folders or patterns of Cores, from the folder of the configuration file. */
   readonly cores?: readonly string[];
   readonly tokens?: readonly TokenOptions[];
@@ -10,6 +12,10 @@ export interface GranaryConfig extends Omit<HostOptions, 'cores' | 'log' | 'toke
   readonly url?: string;
   /** The bearer token with which they ask. */
   readonly token?: string;
-  /** What `granary dev` logs: `debug`, `info`, `warn`, `error` or `silent`. @default 'info' */
+  /** What people call the silo. @default `silo-` and the process id */
+  readonly name?: string;
+  /** Where `granary silo` answers health checks. @default nowhere */
+  readonly healthPort?: number;
+  /** What is logged: `debug`, `info`, `warn`, `error` or `silent`. @default 'info' */
   readonly logLevel?: string;
 }

@@ -3,7 +3,7 @@
 import { GrainError, nearestName } from '../../lib/index.ts';
 import type { GranaryConfig } from './config-keys.ts';
 
-type Kind = 'text' | 'number' | 'flag' | 'texts' | 'object' | 'objects';
+type Kind = 'text' | 'redis' | 'number' | 'flag' | 'texts' | 'object' | 'objects';
 
 /** Every key, and what it holds. Objects have no variable; their insides are checked by whom they are for. */
 const KEYS = {
@@ -34,6 +34,19 @@ const KEYS = {
   connections: 'number',
   silo: 'object',
   stream: 'object',
+  cluster: 'text',
+  redis: 'redis',
+  lockNodes: 'texts',
+  linkHost: 'text',
+  linkPort: 'number',
+  advertiseHost: 'text',
+  advertisePort: 'number',
+  linkSecret: 'text',
+  linkTls: 'object',
+  insecureLinks: 'flag',
+  sessionTtlMs: 'number',
+  name: 'text',
+  healthPort: 'number',
 } as const satisfies Readonly<Record<keyof GranaryConfig, Kind>>;
 
 type Key = keyof typeof KEYS;
@@ -66,6 +79,7 @@ function parse(key: Key, text: string, variable: string): unknown {
   const wrong = (must: string): GrainError => broken(`${variable} must be ${must}, not ${text}`, key);
   switch (KEYS[key]) {
     case 'text':
+    case 'redis':
       return text;
     case 'texts':
       return text.split(',').map((part) => part.trim());
@@ -94,6 +108,7 @@ export function checkSettings(given: unknown, file: string): Partial<GranaryConf
 
 const SAID: Readonly<Record<Kind, string>> = {
   text: 'a string',
+  redis: 'a URL, or an object of Sentinels or cluster nodes',
   number: 'a number',
   flag: 'true or false',
   texts: 'an array of strings',
@@ -105,6 +120,8 @@ function fits(kind: Kind, value: unknown): boolean {
   switch (kind) {
     case 'text':
       return typeof value === 'string';
+    case 'redis':
+      return typeof value === 'string' || isObject(value);
     case 'number':
       return typeof value === 'number';
     case 'flag':

@@ -1,16 +1,15 @@
 // `granary dev`: hosts the Cores of some files in this process, and follows the files as they change.
-import { existsSync } from 'node:fs';
-import path from 'node:path';
-import { type AnyCore, GrainError, type Logger } from '../../../lib/index.ts';
+import type { Logger } from '../../../lib/index.ts';
 import type { GranaryConfig } from '../../config/config-keys.ts';
 import { DATA_FOLDER, type Host, startHost } from '../../host.ts';
 import { type Cli, type ExitCode, stopped } from '../cli.ts';
 import { coreFiles } from '../cores/core-files.ts';
 import { CoreLoader, type Loaded } from '../cores/core-loader.ts';
 import { describeFailure } from '../failure.ts';
+import { coresOf, gatewaySettings, levelOf, namesOf } from '../host-settings.ts';
 import { readSettings } from '../settings-file.ts';
 import { shownPath } from '../shown-path.ts';
-import { isLogLevel, logFor, type LogLevel, timeOf } from '../terminal-log.ts';
+import { logFor, timeOf } from '../terminal-log.ts';
 import { bannerText } from './banner.ts';
 import { FileWatch } from './file-watch.ts';
 import { type CoreChange, reload } from './reload.ts';
@@ -24,9 +23,6 @@ export interface DevFlags extends Partial<
   readonly config?: string;
 }
 
-/** Where Cores are looked for when nobody says. */
-const CORES_FOLDER = 'cores';
-
 export async function runDev(cli: Cli, named: readonly string[], flags: DevFlags): Promise<ExitCode> {
   const startedMs = cli.clock.nowMs();
   const { json: isJson = false, watch: isWatching = true, config, ...settingFlags } = flags;
@@ -35,7 +31,9 @@ export async function runDev(cli: Cli, named: readonly string[], flags: DevFlags
   const loader = new CoreLoader();
   const loaded = await loader.load(files());
   const log = logFor(cli.terminal, cli.clock, levelOf(settings), isJson);
-  const host = await startHost({ ...hostOptions(settings), cores: coresOf(loaded), log });
+  const { data, onDataLoss, silo } = settings;
+  const hosted = { cores: coresOf(loaded), data, onDataLoss, silo };
+  const host = await startHost({ ...gatewaySettings(settings), ...hosted, log });
   // What a flow leaves behind and fails later is logged; other grains are not to suffer for it.
   const letStraysGo = cli.catchStrays(({ kind, error }) => {
     log.error({ err: error }, kind === 'rejection' ? 'promise.unhandled' : 'exception.uncaught');
@@ -48,41 +46,6 @@ export async function runDev(cli: Cli, named: readonly string[], flags: DevFlags
   await host.stop();
   letStraysGo();
   return 0;
-}
-
-function namesOf(
-  named: readonly string[],
-  { cores = [] }: Partial<GranaryConfig>,
-  cli: Cli,
-): readonly string[] {
-  if (named.length > 0) return named;
-  if (cores.length > 0) return cores;
-  const folder = path.join(cli.folder, CORES_FOLDER);
-  if (existsSync(folder)) return [folder];
-  const message = `no file of Cores was named, and there is no folder ${CORES_FOLDER}`;
-  throw new GrainError('ERR_CORES_MISSING', { message });
-}
-
-function levelOf({ logLevel = 'info' }: Partial<GranaryConfig>): LogLevel {
-  if (isLogLevel(logLevel)) return logLevel;
-  const message = `logLevel must be debug, info, warn, error or silent, not ${logLevel}`;
-  throw new GrainError('ERR_CONFIG_INVALID', { message, option: 'logLevel' });
-}
-
-function hostOptions(
-  settings: Partial<GranaryConfig>,
-): Omit<GranaryConfig, 'cores' | 'url' | 'token' | 'logLevel'> {
-  const { cores: _cores, url: _url, token, tokens = [], logLevel: _level, ...rest } = settings;
-  if (token === undefined) return { ...rest, tokens };
-  // The one token of a person who tries things out may do everything.
-  return {
-    ...rest,
-    tokens: [...tokens, { token, principal: 'operator', rights: ['call', 'admin'], anyTenant: true }],
-  };
-}
-
-function coresOf({ cores }: Loaded): AnyCore[] {
-  return [...cores.values()].map(({ core }) => core);
 }
 
 interface Announced {
