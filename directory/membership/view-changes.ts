@@ -49,8 +49,10 @@ export function leave(incarnation: string): Change {
   return (view) => changed(view, incarnation, (member) => dead(member, 'left', 'it stopped'));
 }
 
-export function declareDead(incarnation: string, reason: string): Change {
-  return (view) => changed(view, incarnation, (member) => dead(member, 'declared', reason));
+/** `isStill`: asked before each try, which may be long after the verdict. */
+export function declareDead(incarnation: string, reason: string, isStill: () => boolean): Change {
+  return (view) =>
+    changed(view, incarnation, (member) => (isStill() ? dead(member, 'declared', reason) : undefined));
 }
 
 export function bury(incarnation: string): Change {
