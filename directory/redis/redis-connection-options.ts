@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import type { RedisOptions } from 'ioredis';
 import type { Logger } from '../../lib/index.ts';
 import type { RedisRefusal } from './redis-client.ts';
@@ -14,6 +15,13 @@ export interface ConnectionOptions {
   readonly log: Logger;
   /** Sees every refusal. */
   readonly onRefusal?: (refusal: RedisRefusal) => void;
+}
+
+const load = createRequire(import.meta.url);
+
+/** Loaded with the first client: a process without Redis does not wait for it at its start. */
+export function ioredis(): typeof import('ioredis') {
+  return load('ioredis') as typeof import('ioredis');
 }
 
 export const RECONNECT = { firstMs: 25, mostMs: 1_000 };

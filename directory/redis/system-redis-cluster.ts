@@ -3,7 +3,7 @@
 // met the wrong node is refused (MOVED, ASK, CLUSTERDOWN: it did nothing), and the map of slots is read anew.
 //   K1. Up means: every slot has a primary, and the connection to each of them is up.
 //   K2. A call goes to the connection of its keys' slot or fails; so keys of one tag keep their order (R1).
-import { Cluster } from 'ioredis';
+import type { Cluster } from 'ioredis';
 import type { Logger } from '../../lib/index.ts';
 import {
   type RedisArgument,
@@ -14,7 +14,7 @@ import {
   type RedisScript,
   RedisSilence,
 } from './redis-client.ts';
-import type { RedisAccess } from './redis-connection-options.ts';
+import { ioredis, type RedisAccess } from './redis-connection-options.ts';
 import { SLOT_COUNT, slotOf } from './redis-slots.ts';
 import { RedisConnection, textOf } from './system-redis-connection.ts';
 
@@ -218,7 +218,8 @@ export class RedisClusterClient implements RedisClient {
 
   #openSubscriptions(): Cluster {
     const { nodes, access, connectTimeoutMs } = this.#options;
-    const cluster = new Cluster(
+    const { Cluster: IoredisCluster } = ioredis();
+    const cluster = new IoredisCluster(
       nodes.map(({ host, port }) => ({ host, port })),
       {
         redisOptions: { ...access, connectTimeout: connectTimeoutMs },

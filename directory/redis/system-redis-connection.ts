@@ -8,7 +8,7 @@
 //   C4. `up` is told when all scripts are loaded, and the server's run id is known.
 //   C5. A server is silent when it sent no byte for `commandTimeoutMs` while something waited: the connection is dropped,
 //       for a reply that came later would answer nobody. A slow one that still answers keeps it; late calls fail alone.
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { backoffMs, Fifo } from '../../lib/index.ts';
 import {
   type RedisArgument,
@@ -19,7 +19,7 @@ import {
   type RedisScript,
   RedisSilence,
 } from './redis-client.ts';
-import { type ConnectionOptions, ioredisOptions, RECONNECT } from './redis-connection-options.ts';
+import { type ConnectionOptions, ioredis, ioredisOptions, RECONNECT } from './redis-connection-options.ts';
 import { loadedScripts } from './redis-script.ts';
 import { RespReader } from './resp-reader.ts';
 import { RespWriter } from './resp-writer.ts';
@@ -81,7 +81,8 @@ export class RedisConnection implements RedisClient {
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    this.#redis = new Redis({
+    const { Redis: Ioredis } = ioredis();
+    this.#redis = new Ioredis({
       ...ioredisOptions(options),
       retryStrategy: () => this.#retryDelayMs(),
       sentinelRetryStrategy: () => this.#retryDelayMs(),

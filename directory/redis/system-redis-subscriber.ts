@@ -1,9 +1,9 @@
 // RedisSubscriber: channels of Redis over a connection of its own, made with the first of them.
 // Messages that pass while it is not connected are lost: pub/sub keeps nothing.
 //   S1. Whenever the connection is ready, exactly the channels of `#listeners` are subscribed on it.
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { backoffMs } from '../../lib/index.ts';
-import { type ConnectionOptions, ioredisOptions, RECONNECT } from './redis-connection-options.ts';
+import { type ConnectionOptions, ioredis, ioredisOptions, RECONNECT } from './redis-connection-options.ts';
 
 /** A connection without traffic is asked this often whether it still lives. */
 const PING_MS = 5_000;
@@ -21,7 +21,8 @@ export class RedisSubscriber {
   constructor(options: ConnectionOptions) {
     const retry = (): number | null =>
       this.#isClosed ? null : backoffMs((this.#failureCount += 1), RECONNECT);
-    this.#redis = new Redis({
+    const { Redis: Ioredis } = ioredis();
+    this.#redis = new Ioredis({
       ...ioredisOptions(options),
       retryStrategy: retry,
       sentinelRetryStrategy: retry,
