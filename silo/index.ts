@@ -25,3 +25,27 @@ export { Silo, type SiloParts } from './silo.ts';
 export { resolveSiloOptions, type SiloOptions } from './silo-options.ts';
 export { type LmdbStorageOptions, openLmdbStorage } from './storage/lmdb-storage.ts';
 export { MemoryStorage } from './storage/memory-storage.ts';
+export { type LinkOptions, resolveLinkOptions } from './transport/link-options.ts';
+export type {
+  ControlKind,
+  InboundRequest,
+  Link,
+  LinkHandlers,
+  LinkPeer,
+  LinkReply,
+  LinkRequest,
+  Routing,
+} from './transport/link-messages.ts';
+export { type DialTarget, Links, type LinksHandlers, type LinksParts } from './transport/links.ts';
+export type {
+  ByteStream,
+  ByteStreamHandlers,
+  ConnectOutcome,
+  Listener,
+  Network,
+} from './transport/network.ts';
+export {
+  createSystemNetwork,
+  type NetworkTls,
+  type SystemNetworkOptions,
+} from './transport/system-network.ts';

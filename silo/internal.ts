@@ -30,3 +30,17 @@ export { migrateValues } from './catalog/migrate.ts';
 export { TurnBudget } from './catalog/turn-budget.ts';
 export { refClassFor } from './messaging/grain-refs.ts';
 export { EPOCH_BLOCK, Epochs } from './storage/epochs.ts';
+export { ByteWriter } from './transport/byte-writer.ts';
+export * from './transport/frames.ts';
+export { Handshake, type HandshakeStep, type Party } from './transport/handshake.ts';
+export type * from './transport/link-messages.ts';
+export { type LinkOptions, resolveLinkOptions } from './transport/link-options.ts';
+export { type LinksHandlers, Links, type LinksParts } from './transport/links.ts';
+export type * from './transport/network.ts';
+export { packInto, packValue, unpackValue } from './transport/packed-values.ts';
+export { StreamLink } from './transport/stream-link.ts';
+export {
+  createSystemNetwork,
+  type NetworkTls,
+  type SystemNetworkOptions,
+} from './transport/system-network.ts';

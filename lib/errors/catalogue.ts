@@ -270,6 +270,13 @@ export const ERRORS = {
     ...lasting,
     help: 'The flow returned something that is not the JSON data model, or does not fit its output schema. The turn left nothing.',
   },
+  ERR_OUTPUT_TOO_LARGE: {
+    http: 500,
+    effect: 'unknown',
+    public: true,
+    lasting: true,
+    help: 'The flow ran, and what it returned is larger than what may go from process to process; the details have the limit.',
+  },
   ERR_PATH_UNKNOWN: {
     http: 404,
     ...lasting,

@@ -2,6 +2,7 @@
 // are the cluster's own words. Values stay packed on every hop but the last.
 import type { GrainError } from '../../lib/index.ts';
 import type { Envelope } from '../messaging/envelope.ts';
+import type { InboundEnvelope } from '../messaging/inbound-envelope.ts';
 
 /** Who is at the other end, proved by the handshake. */
 export interface LinkPeer {
@@ -32,21 +33,26 @@ export type LinkReply =
 
 /** A request on its way over a link: made by the router for each try. */
 export interface LinkRequest {
-  /** What is sent: its address fields, mark, tick, chain, command id, principal and input, and the time that is left. */
+  /**
+   * What is sent: its address fields, mark, tick, chain, command id, principal and input, and the time that is left. The
+   * input of an `InboundEnvelope` that nobody opened is sent on as it came.
+   */
   readonly envelope: Envelope;
   readonly routing: Routing;
+  /** Set by the link alone. */
+  ticket?: number | undefined;
   onReply(reply: LinkReply): void;
 }
 
-/** A message to a grain that came over a link. Exactly one of `settle*` is called, once. */
+/** A message to a grain that came over a link. It is answered once, by its envelope's outcome or by `settle`. */
 export interface InboundRequest {
   readonly from: LinkPeer;
   readonly routing: Routing;
-  /** Packed input, owned by the receiver; undefined when there is none. The envelope's `input` is not set yet. */
+  /** Packed input; undefined when there is none, or the envelope was opened. Not to be kept: the envelope has it. */
   readonly payload: Uint8Array | undefined;
   /** Address fields, mark, tick, chain (without turns), command id, principal, deadline on our clock. */
-  readonly envelope: Envelope;
-  /** Passes an answer on as it came, for requests that were forwarded. */
+  readonly envelope: InboundEnvelope;
+  /** Passes an answer on as it came; what comes after the first is ignored. */
   settle(reply: LinkReply): void;
   /** Told when the caller cancelled or its link closed: whatever is running for it may stop. Set by the router. */
   onCancel: (() => void) | undefined;
@@ -65,9 +71,12 @@ export interface LinkHandlers {
 export interface Link {
   readonly peer: LinkPeer;
   readonly isOpen: boolean;
-  /** When anything was heard last, and when the peer last answered a ping, in monotonic milliseconds. */
+  /** When anything was heard last, in monotonic milliseconds; an idle peer is pinged. */
   readonly heardMs: number;
-  /** Sends with all else of this tick. Tells `lost` later, never inside this call, when the link is closed or full. */
+  /**
+   * Sends with all else of this tick. Never answers inside this call: later `lost` when the link is closed, ERR_LINK_FULL
+   * when it is full, ERR_VALUE_INVALID or ERR_BODY_TOO_LARGE when the input cannot travel.
+   */
   request(request: LinkRequest): void;
   /** The caller gave up: tells the peer. `onReply` is not called any more. */
   cancel(request: LinkRequest): void;
