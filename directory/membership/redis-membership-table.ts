@@ -1,8 +1,6 @@
 // The membership record in Redis: one HASH, `keys.shared('members')`.
 //   g generation, n number, t stamp, v packed members and manifests: the view
 //   k cluster key, r replaced generations, c '1' when all partitions are made: see redis-open-cluster.ts
-import { readFileSync } from 'node:fs';
-import { createHash } from 'node:crypto';
 import { GrainError } from '../../lib/index.ts';
 import {
   hadNoEffect,
@@ -13,10 +11,11 @@ import {
   type RedisScript,
 } from '../redis/redis-client.ts';
 import type { RedisKeys } from '../redis/redis-keys.ts';
+import { loadScript } from '../redis/redis-script.ts';
 import type { ChangeOutcome, MembershipTable, MembershipView, ViewVersion } from './membership-view.ts';
 import { packBody, unpackBody } from './view-codec.ts';
 
-const CHANGE = membershipScript('change');
+const CHANGE = loadScript(new URL('./scripts/change.lua', import.meta.url));
 
 export class RedisMembershipTable implements MembershipTable {
   readonly #client: RedisClient;
@@ -86,11 +85,6 @@ export class RedisMembershipTable implements MembershipTable {
     const message = `The membership record of the cluster is damaged: look at the Redis key ${this.#record}.`;
     return new GrainError('ERR_STORE_CORRUPT', { message, key: this.#record });
   }
-}
-
-export function membershipScript(name: string): RedisScript {
-  const lua = readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), 'utf8');
-  return { name: `membership/${name}.lua`, lua, sha: createHash('sha1').update(lua).digest('hex') };
 }
 
 /** Runs a script; when the server did not have it (it does now), once more. Only for scripts whose order does not matter. */

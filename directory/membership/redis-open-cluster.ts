@@ -9,7 +9,8 @@ import { type Clock, GrainError, type Logger, type Rng } from '../../lib/index.t
 import { PARTITION_COUNT } from '../partition.ts';
 import type { RedisClient, RedisReply } from '../redis/redis-client.ts';
 import type { RedisKeys } from '../redis/redis-keys.ts';
-import { asked, listOf, membershipScript, runScript, textOf } from './redis-membership-table.ts';
+import { loadScript } from '../redis/redis-script.ts';
+import { asked, listOf, runScript, textOf } from './redis-membership-table.ts';
 import { packBody } from './view-codec.ts';
 
 /** What this process remembers of the store, outside of the store: a small file in its data folder. */
@@ -51,9 +52,9 @@ interface Survey {
   readonly generations: ReadonlySet<string>;
 }
 
-const CREATE = membershipScript('create');
-const FINISH = membershipScript('finish');
-const SEAL = membershipScript('seal');
+const CREATE = loadScript(new URL('./scripts/create.lua', import.meta.url));
+const FINISH = loadScript(new URL('./scripts/finish.lua', import.meta.url));
+const SEAL = loadScript(new URL('./scripts/seal.lua', import.meta.url));
 /** Others create, finish and replace at the same time; each round somebody is further on. */
 const ROUNDS_MAX = 20;
 

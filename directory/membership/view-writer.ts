@@ -56,10 +56,13 @@ export class ViewWriter {
   async #run(change: Change, found: MembershipView | undefined): Promise<MembershipView> {
     const { owner, table, sleeper, clock, rng, changeMs } = this.#options;
     const untilMs = clock.nowMs() + changeMs;
-    const retry = new Retry(rng, { firstMs: 5, mostMs: 250 });
+    // A conflict means that somebody got on; a store that is away needs longer.
+    const conflicts = new Retry(rng, { firstMs: 2, mostMs: 50 });
+    const failures = new Retry(rng, { firstMs: 20, mostMs: 500 });
     let record: MembershipView | undefined = found ?? this.#known;
     for (;;) {
       owner.check();
+      let pauseMs: number;
       let failure: unknown = new GrainError('ERR_STORE_UNAVAILABLE', {
         message: 'the record changes too often',
       });
@@ -74,13 +77,15 @@ export class ViewWriter {
         owner.take(view, outcome.kind === 'changed' ? 'change' : 'read');
         if (outcome.kind === 'changed') return next;
         record = view;
+        pauseMs = conflicts.nextMs();
       } catch (error) {
         if (owner.isOver || !(error instanceof GrainError)) throw error;
         failure = error;
         record = undefined;
+        pauseMs = failures.nextMs();
       }
       if (clock.nowMs() >= untilMs) throw failure;
-      await sleeper.sleep(retry.nextMs());
+      await sleeper.sleep(pauseMs);
     }
   }
 
