@@ -98,7 +98,12 @@ export class LeaseRenewer implements Guardian {
     if (isMoving) this.#renew(nowMs);
     const { renewEveryMs, recheckMs } = this.#timing;
     // In a hurry while it does not hold: what stood in the way may be over at any time.
-    const delayMs = isMoving && nowMs < this.#untilMs ? renewEveryMs : recheckMs;
+    const leftMs = isMoving ? this.#untilMs - nowMs : 0;
+    this.#tickIn(Math.min(renewEveryMs, Math.max(recheckMs, leftMs)));
+  }
+
+  #tickIn(delayMs: number): void {
+    this.#timer?.cancel();
     this.#timer = this.#clock.setTimer(delayMs, () => this.#tick());
   }
 
@@ -113,7 +118,7 @@ export class LeaseRenewer implements Guardian {
           if (answer === 'dead') dead += 1;
           else held += 1;
           if (answer === 'dead' && dead === majority) this.#die();
-          if (answer === 'held' && held === majority) this.#extend(sentMs + this.#timing.validityMs);
+          if (answer === 'held' && held === majority) this.#extend(sentMs);
         },
         (error: unknown) => {
           this.#failure = error;
@@ -122,8 +127,11 @@ export class LeaseRenewer implements Guardian {
     }
   }
 
-  #extend(untilMs: number): void {
-    if (this.#state !== 'renewing' || untilMs <= this.#untilMs || this.#clock.nowMs() >= untilMs) return;
+  #extend(sentMs: number): void {
+    const nowMs = this.#clock.nowMs();
+    const untilMs = sentMs + this.#timing.validityMs;
+    if (this.#state !== 'renewing' || untilMs <= this.#untilMs || nowMs >= untilMs) return;
+    if (nowMs >= this.#untilMs) this.#tickIn(Math.max(sentMs + this.#timing.renewEveryMs - nowMs, 0));
     this.#untilMs = untilMs;
     const start = this.#start;
     this.#start = undefined;
