@@ -14,7 +14,7 @@ import {
   type RedisArgument,
   type RedisClient,
   type RedisEvent,
-  RedisRefusal,
+  type RedisRefusal,
   type RedisReply,
   type RedisScript,
   RedisSilence,
@@ -66,7 +66,7 @@ export class RedisConnection implements RedisClient {
   #tickMs = 0;
   #lastBytesMs = 0;
   #timer: NodeJS.Timeout | undefined;
-  #reloading: Promise<void> | undefined;
+  #isReloading = false;
   #isUp = false;
   #isFull = false;
   /** Takes no calls any more, and is dropped when nothing is pending. */
@@ -328,10 +328,14 @@ export class RedisConnection implements RedisClient {
 
   /** Once for all the calls that met the missing scripts together. */
   #reload(): void {
-    if (!this.#isUp) return;
-    this.#reloading ??= this.#loadAll()
-      .catch((error: Error) => this.#options.log.warn({ event: 'redis.scripts_missing', error }, 'Scripts'))
-      .finally(() => (this.#reloading = undefined));
+    if (!this.#isUp || this.#isReloading) return;
+    this.#isReloading = true;
+    const { log, server } = this.#options;
+    this.#loadAll()
+      .catch((error: Error) =>
+        log.warn({ event: 'redis.scripts_missing', server, reason: error.message }, 'Scripts'),
+      )
+      .finally(() => (this.#isReloading = false));
   }
 
   // ---- Time ----

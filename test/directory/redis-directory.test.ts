@@ -5,7 +5,7 @@ import {
   partitionOf,
   type RedisClient,
   RedisDirectory,
-  RedisKeys,
+  type RedisKeys,
 } from '../../directory/index.ts';
 import { GrainError } from '../../lib/index.ts';
 import { directoryContract } from '../contract/directory.contract.ts';
