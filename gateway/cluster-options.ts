@@ -167,8 +167,7 @@ function checkRedis(option: 'redis' | 'lockNodes', redis: RedisAddress): void {
     return;
   }
   const keys = 'nodes' in redis ? NODES_KEYS : SENTINEL_KEYS;
-  for (const key of Object.keys(redis))
-    if (!keys.includes(key)) throw unknownOption(`${option}.${key}`, keys);
+  for (const key of Object.keys(redis)) if (!keys.includes(key)) throw unknownOption(key, keys);
   const servers: unknown = 'nodes' in redis ? redis.nodes : redis.sentinels;
   if (!Array.isArray(servers) || servers.length === 0 || !servers.every(isServer)) {
     throw refused(
