@@ -9,7 +9,8 @@ import type { GrainStorage } from '../../silo/internal.ts';
 import { MemoryStorage } from '../../silo/index.ts';
 import { simCores, type SimEvent } from './sim-cores.ts';
 import { SimClient, type Verdict } from './sim-session.ts';
-import { SimProcess, SimWorld } from './sim-world.ts';
+import { SimProcess } from './sim-process.ts';
+import { SimWorld } from './sim-world.ts';
 import { slowStorage } from './slow-storage.ts';
 
 const BOOKS = ['a', 'b', 'c'] as const;
