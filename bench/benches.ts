@@ -3,6 +3,8 @@ import { bench as coldNew } from './cluster/cold-new.bench.ts';
 import { bench as coldStored } from './cluster/cold-stored.bench.ts';
 import { bench as httpCall } from './cluster/http-call.bench.ts';
 import { bench as idleSockets } from './cluster/idle-sockets.bench.ts';
+import { bench as remoteLinkOne } from './cluster/remote-link-one.bench.ts';
+import { bench as remoteLink } from './cluster/remote-link.bench.ts';
 import { bench as wsCommitted } from './cluster/ws-committed.bench.ts';
 import { bench as wsVolatile } from './cluster/ws-volatile.bench.ts';
 import { bench as eviction } from './micro/eviction.bench.ts';
@@ -18,6 +20,8 @@ export const BENCHES: readonly Bench[] = [
   wsVolatile,
   wsCommitted,
   httpCall,
+  remoteLink,
+  remoteLinkOne,
   coldNew,
   coldStored,
   idleMemory,

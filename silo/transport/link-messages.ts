@@ -45,16 +45,12 @@ export interface LinkRequest {
 }
 
 /** A message to a grain that came over a link. It is answered once, by its envelope's outcome or by `settle`. */
-export interface InboundRequest {
-  readonly from: LinkPeer;
-  readonly routing: Routing;
-  /** Packed input; undefined when there is none, or the envelope was opened. Not to be kept: the envelope has it. */
-  readonly payload: Uint8Array | undefined;
-  /** Address fields, mark, tick, chain (without turns), command id, principal, deadline on our clock. */
+export interface InboundRequest extends InboundEnvelope {
+  /** Itself: address fields, mark, tick, chain (without turns), command id, principal, deadline on our clock. */
   readonly envelope: InboundEnvelope;
   /** Passes an answer on as it came; what comes after the first is ignored. */
   settle(reply: LinkReply): void;
-  /** Told when the caller cancelled or its link closed: whatever is running for it may stop. Set by the router. */
+  /** Told when the caller cancelled or its link closed: whatever is running for it may stop. @default cancels the envelope */
   onCancel: (() => void) | undefined;
 }
 

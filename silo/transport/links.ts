@@ -23,7 +23,7 @@ import { StreamLink } from './stream-link.ts';
 
 export interface LinksHandlers extends LinkHandlers {
   /** A link is there that was not before, whoever dialled. */
-  onOpened?(link: Link): void;
+  onOpen?(link: Link): void;
   /** Another incarnation answered where this one was dialled: it is gone from there. It is dialled on until forgotten. */
   onReplaced?(expected: string, found: LinkPeer): void;
   /** A dial did not connect. `refused`: nobody listens there. */
@@ -288,7 +288,7 @@ export class Links {
     });
     this.#links.set(incarnation, link);
     before?.destroy('a newer link took its place');
-    handlers.onOpened?.(link);
+    handlers.onOpen?.(link);
     return link;
   }
 

@@ -477,7 +477,8 @@ export class StreamLink implements Link, FrameSink, ArrivedAt {
   #abandon(request: ArrivedRequest): void {
     if (!this.#forget(request)) return;
     try {
-      request.onCancel?.();
+      if (request.onCancel) request.onCancel();
+      else request.cancel();
     } catch (error) {
       this.#blame('a cancelled request', error);
     }

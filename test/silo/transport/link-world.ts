@@ -262,7 +262,7 @@ export class Peer {
         },
         onControl: (_link, kind, body) => this.controls.push({ kind, body }),
         onClosed: (_link, reason) => this.closed.push(reason),
-        onOpened: (link) => this.opened.push(link),
+        onOpen: (link) => this.opened.push(link),
         onReplaced: (expected, found) => this.replaced.push(`${expected} -> ${found.incarnation}`),
         onDialFailed: (incarnation, outcome) => this.dialFailures.push(`${incarnation} ${outcome}`),
       },
