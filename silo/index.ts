@@ -25,6 +25,12 @@ export { Silo, type SiloParts } from './silo.ts';
 export { resolveSiloOptions, type SiloOptions } from './silo-options.ts';
 export { type LmdbStorageOptions, openLmdbStorage } from './storage/lmdb-storage.ts';
 export { MemoryStorage } from './storage/memory-storage.ts';
+export {
+  openRedisStorage,
+  RedisStorage,
+  type RedisStorageOptions,
+  type RedisStorageParts,
+} from './storage/redis/redis-storage.ts';
 export { type LinkOptions, resolveLinkOptions } from './transport/link-options.ts';
 export type {
   ControlKind,

@@ -16,6 +16,12 @@ export {
 } from './storage/lmdb-storage.ts';
 export { MemoryStorage } from './storage/memory-storage.ts';
 export {
+  openRedisStorage,
+  RedisStorage,
+  type RedisStorageOptions,
+  type RedisStorageParts,
+} from './storage/redis/redis-storage.ts';
+export {
   type ReminderReport,
   ReminderService,
   type ReminderServiceOptions,

@@ -216,8 +216,8 @@ export interface GrainStorage {
     limit: number,
     isWanted?: (partition: number) => boolean,
   ): MaybePromise<readonly DueReminder[]>;
-  /** When the earliest reminder is due (wall clock); undefined when there is none. */
-  nextReminderMs(): MaybePromise<number | undefined>;
+  /** When the earliest reminder is due (wall clock), of wanted partitions, or earlier; undefined when there is none. */
+  nextReminderMs(isWanted?: (partition: number) => boolean): MaybePromise<number | undefined>;
 
   /** Small named records of the runtime itself: bus positions, dead letters, keys. */
   getRecord(name: string): MaybePromise<unknown>;

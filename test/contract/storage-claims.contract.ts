@@ -101,13 +101,14 @@ export function claimContract(open: StorageFactory): void {
       const { claim } = await claimed(under);
       under.hold();
       const outcome = hand(under.storage, claim, commitOf(1));
-      await under.storage.release(claim);
+      const released = under.storage.release(claim); // may wait for the outcome, too
       const next = claimed(under);
       const state = await Promise.race([next.then(() => 'claimed'), laterTurns().then(() => 'waiting')]);
       assert.equal(state, 'waiting', 'memory that may still be lost is not handed out');
       under.letGo();
       assert.equal((await outcome).kind, 'done');
       assert.deepEqual((await next).memory.values, { count: 1, note: null });
+      await released;
     },
   );
 
@@ -150,7 +151,7 @@ export function fenceContract(open: StorageFactory): void {
       assert.equal((await hand(under.storage, old.claim, commitOf(1))).kind, 'fenced');
       assert.equal((await hand(under.storage, old.claim, commitOf(2))).kind, 'fenced');
       await done(under, heir.claim, commitOf(1, { values: [50, null] }));
-      assert.deepEqual((await claimed(await under.crash(), GRAIN, claimer('C'))).memory.values, {
+      assert.deepEqual((await claimed(await under.crash(), GRAIN, claimer('C', 3))).memory.values, {
         count: 50,
         note: null,
       });

@@ -108,13 +108,14 @@ export function numberContract(open: StorageFactory): void {
     under.storage.commit(claim, commitOf(1), ({ kind }) => told.push(kind));
     await laterTurns();
     under.storage.commit(claim, commitOf(7), ({ kind }) => told.push(kind));
-    await under.storage.release(claim);
+    const released = under.storage.release(claim);
     under.storage.commit(claim, commitOf(2), ({ kind }) => told.push(kind));
     await laterTurns();
     assert.deepEqual(told, []);
     under.letGo();
     await claimed(under); // waits for what is in flight
     assert.deepEqual(told, ['done', 'gap', 'fenced']);
+    await released;
   });
 
   storageTest(

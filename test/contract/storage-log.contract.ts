@@ -9,6 +9,7 @@ import {
   emissionOf,
   GRAIN,
   hand,
+  laterTurns,
   partialCommit,
   reminderOf,
   type StorageFactory,
@@ -148,19 +149,24 @@ export function emissionContract(open: StorageFactory): void {
 
   storageTest('Log: wakes its readers when entries are there, until they end it', open, async (under) => {
     const { storage } = under;
-    const seen: number[] = [];
+    const seen: (number | Promise<number>)[] = [];
     const end = storage.onAppend(() => {
       const page = storage.readLog(0, 99);
-      assert(!(page instanceof Promise));
-      seen.push(page.entries.length);
+      seen.push(page instanceof Promise ? page.then(({ entries }) => entries.length) : page.entries.length);
     });
+    const whenWoken = async (count: number): Promise<void> => {
+      while (seen.length < count) await laterTurns();
+    };
     await emit(under, GRAIN, 1, 2);
+    await whenWoken(1);
     await emit(under, LAX, 1);
+    await whenWoken(2);
     const { claim } = await claimed(under);
     await done(under, claim, commitOf(1));
     end();
     await emit(under, { ...GRAIN, key: 'ATL' }, 1);
-    assert.deepEqual(seen, [2, 3]);
+    assert.equal((await storage.readLog(0, 99)).entries.length, 4);
+    assert.deepEqual(await Promise.all(seen), [2, 3]);
   });
 
   storageTest(
