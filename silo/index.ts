@@ -55,3 +55,10 @@ export {
   type NetworkTls,
   type SystemNetworkOptions,
 } from './transport/system-network.ts';
+export {
+  ClusterNode,
+  type ClusterNodeOptions,
+  type ClusterNodeParts,
+  type NodeSession,
+  type NodeStorage,
+} from './cluster/cluster-node.ts';

@@ -72,6 +72,8 @@ export interface SiloParts {
 const ONLY_VIEW = 1;
 /** Pause between two looks whether the silo has drained. */
 const DRAIN_LOOK_MS = 5;
+/** After so many of them, those that began meanwhile are asked to leave, too. */
+const MOVE_EVERY = 50;
 
 export class Silo implements ClusterClient, CallSender {
   readonly clock: Clock;
@@ -289,12 +291,12 @@ export class Silo implements ClusterClient, CallSender {
    * one may yet call a grain of another.
    */
   async #drain(hosts: readonly CoreHost[], untilMs: number, reason: ClosingReason): Promise<void> {
-    for (;;) {
+    // Elsewhere they go on at once; alone, what waits for them has to be finished here.
+    const isMoving = this.#neighbours !== undefined && reason === 'drain';
+    for (let round = 0; ; round += 1) {
       for (const host of hosts) {
         await host.table.deactivateIdle(reason);
-        // Elsewhere they go on at once; alone, what waits for them has to be finished here.
-        if (this.#neighbours && reason === 'drain')
-          for (const activation of [...host.table.all()]) activation.move();
+        if (isMoving && round % MOVE_EVERY === 0) await host.table.moveAll();
       }
       const left = hosts.filter(({ size }) => size > 0);
       if (left.length === 0) break;

@@ -56,8 +56,11 @@ export interface RedisClient {
    * behind it may have run, so only the caller can know in which order to send again.
    */
   run(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): Promise<RedisReply>;
-  /** Messages on a channel from now on, over a connection of its own; at most once each. The answer ends that. */
-  subscribe(channel: string, onMessage: (message: Uint8Array) => void): () => void;
+  /**
+   * Messages on a channel, over a connection of its own; at most once each. `onReady` is told each time that the channel is
+   * open (again): what was published before may have been missed. The answer ends that.
+   */
+  subscribe(channel: string, onMessage: (message: Uint8Array) => void, onReady?: () => void): () => void;
   onEvent(listener: (event: RedisEvent) => void): () => void;
   close(): Promise<void>;
 }

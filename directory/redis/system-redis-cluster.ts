@@ -79,7 +79,7 @@ export class RedisClusterClient implements RedisClient {
     return connection ? connection.run(script, keys, args) : this.#refuse();
   }
 
-  subscribe(channel: string, onMessage: (message: Uint8Array) => void): () => void {
+  subscribe(channel: string, onMessage: (message: Uint8Array) => void, onReady?: () => void): () => void {
     const cluster = (this.#subscriptions ??= this.#openSubscriptions());
     const own = (message: Uint8Array): void => onMessage(message);
     let listeners = this.#channels.get(channel);
@@ -88,6 +88,8 @@ export class RedisClusterClient implements RedisClient {
       cluster.subscribe(channel).catch((error: Error) => this.#warn('redis.subscribe_failed', error));
     }
     listeners.add(own);
+    // ioredis subscribes again by itself after a change of nodes, and does not say so: a slow look covers that.
+    if (onReady) cluster.subscribe(channel).then(onReady, () => undefined);
     return () => {
       const current = this.#channels.get(channel);
       if (!current?.delete(own) || current.size > 0) return;

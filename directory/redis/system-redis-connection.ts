@@ -122,9 +122,9 @@ export class RedisConnection implements RedisClient {
     return this.#enqueue();
   }
 
-  subscribe(channel: string, onMessage: (message: Uint8Array) => void): () => void {
+  subscribe(channel: string, onMessage: (message: Uint8Array) => void, onReady?: () => void): () => void {
     this.#subscriber ??= new RedisSubscriber(this.#options);
-    return this.#subscriber.subscribe(channel, onMessage);
+    return this.#subscriber.subscribe(channel, onMessage, onReady);
   }
 
   onEvent(listener: (event: RedisEvent) => void): () => void {

@@ -9,11 +9,15 @@ import { type ConnectionOptions, ioredis, ioredisOptions, RECONNECT } from './re
 const PING_MS = 5_000;
 const CHANNELS_AT_ONCE = 500;
 
-type OnMessage = (message: Uint8Array) => void;
+interface Listener {
+  readonly onMessage: (message: Uint8Array) => void;
+  /** The channel is open (again). */
+  readonly onReady: (() => void) | undefined;
+}
 
 export class RedisSubscriber {
   readonly #redis: Redis;
-  readonly #listeners = new Map<string, Set<OnMessage>>();
+  readonly #listeners = new Map<string, Set<Listener>>();
   readonly #pings: NodeJS.Timeout;
   #failureCount = 0;
   #isClosed = false;
@@ -34,20 +38,19 @@ export class RedisSubscriber {
     // Told by RedisConnection, which talks to the same server.
     this.#redis.on('error', () => undefined);
     this.#redis.on('messageBuffer', (channel: Buffer, message: Buffer) => {
-      for (const listener of this.#listeners.get(channel.toString()) ?? []) listener(message);
+      for (const { onMessage } of this.#listeners.get(channel.toString()) ?? []) onMessage(message);
     });
     this.#pings = setInterval(() => this.#ping(), PING_MS);
     this.#pings.unref();
   }
 
-  subscribe(channel: string, onMessage: OnMessage): () => void {
-    const own: OnMessage = (message) => onMessage(message);
-    let listeners = this.#listeners.get(channel);
-    if (!listeners) {
-      this.#listeners.set(channel, (listeners = new Set()));
-      this.#listen([channel]);
-    }
+  subscribe(channel: string, onMessage: Listener['onMessage'], onReady?: () => void): () => void {
+    const own: Listener = { onMessage, onReady };
+    const listeners = this.#listeners.get(channel) ?? new Set();
+    this.#listeners.set(channel, listeners);
     listeners.add(own);
+    // Also for one that comes later: subscribed twice is subscribed, and the answer says since when.
+    if (listeners.size === 1 || onReady) this.#listen([channel]);
     return () => {
       const current = this.#listeners.get(channel);
       if (!current?.delete(own) || current.size > 0) return;
@@ -69,8 +72,16 @@ export class RedisSubscriber {
   #listen(channels: readonly string[]): void {
     if (!this.#isReady) return;
     for (let from = 0; from < channels.length; from += CHANNELS_AT_ONCE) {
-      this.#redis.subscribe(...channels.slice(from, from + CHANNELS_AT_ONCE)).catch(() => this.#drop());
+      const some = channels.slice(from, from + CHANNELS_AT_ONCE);
+      this.#redis.subscribe(...some).then(
+        () => this.#ready(some),
+        () => this.#drop(),
+      );
     }
+  }
+
+  #ready(channels: readonly string[]): void {
+    for (const channel of channels) for (const { onReady } of this.#listeners.get(channel) ?? []) onReady?.();
   }
 
   #ping(): void {

@@ -962,6 +962,7 @@ export class Activation implements GrainId {
 
   #commitFailed(failure: GrainError): void {
     this.host.metrics.commitsFailed += 1;
+    if (failure.code === 'ERR_STORE_LOST') this.host.neighbours?.storeLost();
     this.host.logger.warn({ grain: this.name, code: failure.code, err: failure }, 'commit.failed');
     if (this.#state === 'active')
       this.#end(new GrainError('ERR_GRAIN_MOVED', {}, { cause: failure }), 'commit_failed');

@@ -298,6 +298,7 @@ export class GrainTable extends WheelNode {
     const failures = (this.#heldBack.get(name)?.failures ?? 0) + 1;
     // What is not the grain's own trouble passes for all grains at once: none of them should come back much later.
     const isItsOwn = !PASSING.has(cause.code);
+    if (cause.code === 'ERR_STORE_LOST') this.#host.neighbours?.storeLost();
     const retryAfterMs = backoffMs(failures, isItsOwn ? HOLD_BACK : HOLD_BACK_PASSING);
     this.#host.logger.warn(
       { grain: activation.name, failures, code: cause.code, err: cause },
@@ -397,6 +398,18 @@ export class GrainTable extends WheelNode {
     const { clock } = this.#host;
     let sliceStartMs = clock.nowMs();
     while (this.evictOldest(reason)) {
+      if (clock.nowMs() - sliceStartMs <= SLICE_MS) continue;
+      await new Promise<void>((resolve) => clock.defer(resolve));
+      sliceStartMs = clock.nowMs();
+    }
+  }
+
+  /** Asks all to leave between turns, slice by slice. */
+  async moveAll(): Promise<void> {
+    const { clock } = this.#host;
+    let sliceStartMs = clock.nowMs();
+    for (const activation of this.all()) {
+      activation.move();
       if (clock.nowMs() - sliceStartMs <= SLICE_MS) continue;
       await new Promise<void>((resolve) => clock.defer(resolve));
       sliceStartMs = clock.nowMs();

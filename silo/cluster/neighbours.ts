@@ -32,6 +32,8 @@ export interface Neighbours {
   reminderSet(partition: number, dueMs: number): void;
   /** Emissions of a volatile grain, for subscribers anywhere. */
   publishVolatile(grain: GrainId, emissionEpoch: number, emissions: readonly StoredEmission[]): void;
+  /** A script found another generation, or none. */
+  storeLost(): void;
   /** The silo's set of Cores changed. */
   coresChanged(): void;
 }

@@ -11,7 +11,8 @@ const NOBODY: readonly Member[] = [];
 
 export class Placement {
   readonly view: MembershipView;
-  readonly #active: readonly Member[];
+  /** Silos that may be chosen. */
+  readonly active: readonly Member[];
   /** Members that may host, by Core. */
   readonly #hosts = new Map<string, readonly Member[]>();
   /** Winner of each partition, by the members that take part: Cores hosted by the same silos share a table. */
@@ -20,14 +21,14 @@ export class Placement {
 
   constructor(view: MembershipView) {
     this.view = view;
-    this.#active = view.members.filter(({ state }) => state === 'active');
+    this.active = view.members.filter(({ state }) => state === 'active');
   }
 
   /** Active silos that may activate grains of the Core. */
   hostsOf(core: string): readonly Member[] {
     const known = this.#hosts.get(core);
     if (known) return known;
-    const hosting = this.#active.filter(({ cores }) => cores.some(({ name }) => name === core));
+    const hosting = this.active.filter(({ cores }) => cores.some(({ name }) => name === core));
     const schemas = hosting.map((member) => schemaOf(member, core));
     const lowest = Math.min(...schemas);
     const hosts = hosting.filter((_member, index) => schemas[index] === lowest);
@@ -42,11 +43,11 @@ export class Placement {
 
   /** Who looks after the partition itself, whatever Cores it hosts. */
   keeper(partition: number): Member | undefined {
-    return this.#winner(this.#active, partition);
+    return this.#winner(this.active, partition);
   }
 
   /** Who does what is to be done once in the cluster for this name. */
-  chosen(name: string, among: readonly Member[] = this.#active): Member | undefined {
+  chosen(name: string, among: readonly Member[] = this.active): Member | undefined {
     return this.#winner(among, hash53(name) % PARTITION_COUNT);
   }
 

@@ -15,6 +15,7 @@ import {
   fromUnknown,
   GrainError,
   type GrainId,
+  randomOf,
   type Rng,
   type TimerHandle,
 } from '../../lib/index.ts';
@@ -119,6 +120,13 @@ export class Router {
         new GrainError('ERR_ROUTE_FAILED', { core: grain.core, retryAfterMs: 200 }),
       );
     this.#send(envelope, grain, target, false);
+  }
+
+  /** Any silo that hosts the Core will do. */
+  sendAnywhere(envelope: Envelope, grain: GrainId): void {
+    const target = randomOf(this.#parts.rng, this.#placement.hostsOf(grain.core));
+    if (target) return this.#send(envelope, grain, target.incarnation, true);
+    this.#fail(envelope, grain, new GrainError('ERR_ROUTE_FAILED', { core: grain.core, retryAfterMs: 200 }));
   }
 
   /** The directory named the owner: it has the grain, or takes it. */

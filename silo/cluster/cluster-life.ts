@@ -1,0 +1,586 @@
+// ClusterLife: one incarnation of a process in a cluster, from its coming in to its end.
+// Owns: what belongs to the incarnation (membership, session, links, router, storage, the silo) and the order in which they
+// begin and end. Does not own: the process's sockets to Redis and the decision to live again (cluster-node.ts).
+//   F1. A silo becomes active only with a session, a silo that can answer, and links to every active silo (hazards.md 24).
+//   F2. An incarnation that a view calls dead, or whose store lost data, ends for good: nothing of it is used again.
+//   F3. Leaving: drain (others take what comes) → hand grains over → leave the view → end the session → close links.
+import {
+  FailureDetector,
+  FOREVER,
+  livingOf,
+  type Member,
+  memberOf,
+  Membership,
+  type MembershipView,
+  type OpenedCluster,
+  partitionOf,
+  type PeerLink,
+  type SessionJudge,
+  type ViewSource,
+} from '../../directory/index.ts';
+import {
+  type AnyCore,
+  DEFAULT_TENANT,
+  fromUnknown,
+  GrainError,
+  type GrainId,
+  type TimerHandle,
+  TimerWheel,
+} from '../../lib/index.ts';
+import type { CoreHost } from '../catalog/core-host.ts';
+import type {
+  CoreManifest,
+  EmissionSink,
+  InstancePage,
+  SiloReport,
+  SubscribeOptions,
+  Subscription,
+} from '../cluster-client.ts';
+import { keyOf } from '../messaging/address.ts';
+import type { Envelope } from '../messaging/envelope.ts';
+import { Silo } from '../silo.ts';
+import type { EmissionPage } from '../storage/grain-storage.ts';
+import { InboundEnvelope } from '../messaging/inbound-envelope.ts';
+import type { ControlKind, InboundRequest, Link } from '../transport/link-messages.ts';
+import { Links, type LinksHandlers } from '../transport/links.ts';
+import { Asks, type Responder } from './asks.ts';
+import type { ClusterNodeParts, NodeSession, NodeStorage } from './cluster-node.ts';
+import { EmissionFeed } from './emission-feed.ts';
+import { ExclusiveGate } from './exclusive-gate.ts';
+import { listCores } from './manifest-digest.ts';
+import type { Neighbours } from './neighbours.ts';
+import { NO_PLACEMENT, Placement } from './placement.ts';
+import { Rebalancer } from './rebalancer.ts';
+import { Router } from './router.ts';
+
+/** How often outboxes that nobody told of are looked for. */
+const SWEEP_MS = 30_000;
+/** How long a gateway that starts waits for its first link. */
+const FIRST_LINK_MS = 2_000;
+
+export type EndOfLife = 'dead' | 'lost';
+
+export class ClusterLife implements LinksHandlers {
+  readonly incarnation: string;
+  readonly membership: Membership;
+  readonly router: Router;
+  readonly silo: Silo | undefined;
+  readonly #parts: ClusterNodeParts;
+  readonly #links: Links;
+  readonly #asks: Asks;
+  readonly #feed: EmissionFeed;
+  readonly #storage: NodeStorage;
+  readonly #session: NodeSession | undefined;
+  readonly #judge: SessionJudge;
+  readonly #gate: ExclusiveGate;
+  readonly #detector: FailureDetector;
+  readonly #rebalancer: Rebalancer | undefined;
+  readonly #wheel: TimerWheel;
+  readonly #told: LifeListeners;
+  #placement: Placement;
+  #claimView: { readonly view: number; readonly living: ReadonlySet<string> };
+  #state: 'new' | 'started' | 'leaving' | 'ended' = 'new';
+  #address = { host: '', port: 0 };
+  #sweep: TimerHandle | undefined = undefined;
+  /** Manifests by Core: those of the view, and those that were seen before (a Core whose silos all died comes back). */
+  readonly #manifests = new Map<string, CoreManifest>();
+  #manifestsOf = '';
+
+  constructor(parts: ClusterNodeParts, opened: OpenedCluster, cores: Iterable<AnyCore>, told: LifeListeners) {
+    const { clock, rng, log, network, keys, role, name, options } = parts;
+    this.#parts = parts;
+    this.#told = told;
+    this.incarnation = rng.hex(16);
+    const { incarnation } = this;
+    const { generation } = opened;
+    this.membership = new Membership({ table: parts.table, incarnation, generation, clock, rng, log });
+    const secret = options.linkSecret ?? opened.clusterKey;
+    const self = { incarnation, name, role };
+    this.#links = new Links({
+      network,
+      clock,
+      rng,
+      log,
+      self,
+      cluster: keys.cluster,
+      secret,
+      handlers: this,
+    });
+    this.#storage = parts.openStorage(generation);
+    const confirm = (): Promise<boolean> => this.#isInView();
+    this.#session = role === 'silo' ? parts.openSession(incarnation, confirm) : undefined;
+    this.#judge = parts.openJudge(this.#session);
+    this.#gate = new ExclusiveGate(clock, this.#judge.exclusiveWaitMs);
+    this.#wheel = new TimerWheel(clock);
+    this.#asks = new Asks(clock, this.#responders());
+    this.#feed = new EmissionFeed({
+      clock,
+      log,
+      listen: (grain, onEmissions, onReady) => this.#storage.onEmissions(grain, onEmissions, onReady),
+    });
+    this.#placement = NO_PLACEMENT;
+    this.#claimView = { view: 0, living: new Set([incarnation]) };
+    this.router = new Router(
+      {
+        clock,
+        rng,
+        self: incarnation,
+        linkTo: (peer) => this.#links.get(peer),
+        takeHere: role === 'silo' ? (envelope) => this.#takeHere(envelope) : undefined,
+        watch: (envelope) => this.watch(envelope),
+      },
+      this.#placement,
+    );
+    this.silo = role === 'silo' ? this.#makeSilo(opened) : undefined;
+    for (const core of cores) this.silo?.host(core);
+    this.#rebalancer = this.silo && this.#makeRebalancer(this.silo);
+    this.#detector = this.#makeDetector();
+  }
+
+  // --- its parts ---------------------------------------------------------------------------------------------------
+
+  #makeSilo({ clusterKey, generation }: OpenedCluster): Silo {
+    const { clock, rng, log, gauges, options, name } = this.#parts;
+    const { incarnation } = this;
+    const system = { clock, rng, log, ...gauges };
+    const neighbours = this.#neighbours();
+    const parts = { storage: this.#storage, clusterKey, generation, incarnation, neighbours, ...system };
+    return new Silo(parts, { ...options.silo, name });
+  }
+
+  #makeRebalancer(silo: Silo): Rebalancer {
+    const hosts = (): Iterable<CoreHost> => silo.cores.values();
+    return new Rebalancer(this.#parts.clock, hosts, (activation) => this.#isHome(activation));
+  }
+
+  #makeDetector(): FailureDetector {
+    const { clock, rng, log, gauges } = this.#parts;
+    return new FailureDetector({
+      clock,
+      rng,
+      log,
+      membership: this.membership,
+      table: this.#parts.table,
+      judge: this.#judge,
+      peers: () => this.#peers(),
+      probe: async (host, port) => await this.#links.probe(host, port),
+      loopDelayMs: () => gauges.eventLoopDelayMs?.() ?? 0,
+    });
+  }
+
+  #neighbours(): Neighbours {
+    return {
+      lease: this.#session ?? FOREVER,
+      directory: this.#parts.makeDirectory(this.membership.generation),
+      claimView: () => this.#claimView,
+      isElsewhere: (envelope, grain) => this.router.isElsewhere(envelope, grain),
+      sendOn: (envelope, grain) => this.router.sendOn(envelope, grain),
+      sendAway: (envelope) => this.sendAway(envelope),
+      toOwner: (envelope, owner) => this.router.toOwner(envelope, owner),
+      refreshView: async (atLeast) => {
+        await this.membership.refresh(atLeast).catch(() => undefined);
+      },
+      exclusiveGate: () => this.#gate.wait(),
+      isHome: (grain) => this.#isHome(grain),
+      isKeeperOf: (partition) => this.#placement.keeper(partition)?.incarnation === this.incarnation,
+      isReaderFor: (core) => this.#isReaderFor(core),
+      reminderSet: (partition, dueMs) => this.#reminderSet(partition, dueMs),
+      publishVolatile: (grain, epoch, emissions) => {
+        // Whoever misses them is shown a gap.
+        this.#storage.publishVolatile(grain, epoch, emissions).catch((err: unknown) => {
+          this.#parts.log.warn({ err }, 'emission.publish_failed');
+        });
+      },
+      storeLost: () => this.#storeLost(),
+      coresChanged: () => this.#coresChanged(),
+    };
+  }
+
+  // --- beginning and end -------------------------------------------------------------------------------------------
+
+  /** Comes in. After a failure, `end` cleans up. @throws (rejects) ERR_STORE_*, ERR_LISTEN_FAILED, ERR_CLUSTER_FAILED */
+  async start(): Promise<void> {
+    const { membership } = this;
+    membership.onView((view, source) => this.#viewChanged(view, source));
+    membership.onSelfDead(() => this.#over('dead'));
+    membership.onLost(() => this.#over('lost'));
+    this.#session?.onDead(() => this.#buried());
+    await this.#session?.start();
+    await membership.start();
+    if (this.silo) await this.#comeIn(this.silo);
+    else await this.#reachSomebody();
+    this.#detector.start();
+    this.#state = this.#state === 'new' ? 'started' : this.#state;
+    this.#armSweep();
+  }
+
+  async #comeIn(silo: Silo): Promise<void> {
+    const { host, port, advertiseHost, advertisePort } = this.#parts.options.listen;
+    const listening = await this.#links.listen(host, port);
+    this.#address = { host: listening.host, port: listening.port };
+    const { cores, manifests } = listCores(silo.manifests().values());
+    await this.membership.join(
+      {
+        name: this.#parts.name,
+        host: advertiseHost ?? host,
+        port: advertisePort ?? listening.port,
+        cores,
+      },
+      manifests,
+    );
+    await this.membership.activate((member) => this.#links.get(member.incarnation)?.isOpen === true);
+    await silo.start();
+  }
+
+  /** A gateway serves from the first link on; without any silo it serves, and says that nobody hosts anything. */
+  async #reachSomebody(): Promise<void> {
+    const { clock } = this.#parts;
+    const untilMs = clock.nowMs() + FIRST_LINK_MS;
+    const isReached = (): boolean =>
+      this.#placement.active.length === 0 ||
+      this.#placement.active.some(({ incarnation }) => this.#links.get(incarnation)?.isOpen);
+    while (!isReached() && clock.nowMs() < untilMs && this.#state === 'new')
+      await new Promise<void>((resolve) => clock.setTimer(20, resolve));
+  }
+
+  /** Where it listens. */
+  get address(): { readonly host: string; readonly port: number } {
+    return this.#address;
+  }
+
+  get isActive(): boolean {
+    return this.#state === 'started' && (!this.silo || this.membership.state === 'active');
+  }
+
+  get isLeaving(): boolean {
+    return this.#state === 'leaving';
+  }
+
+  /** Hands over what it hosts and goes (F3). @throws never: what fails is logged, the others find out by themselves */
+  async leave(): Promise<void> {
+    if (this.#state === 'ended') return;
+    this.#state = 'leaving';
+    const tried = async (what: string, work: Promise<unknown> | undefined): Promise<void> => {
+      await work?.catch((err: unknown) => this.#parts.log.warn({ err }, `leave.${what}_failed`));
+    };
+    this.#detector.stop();
+    this.#rebalancer?.stop();
+    if (this.silo) {
+      await tried('drain', this.membership.drain());
+      await tried('silo', this.silo.stop());
+      await tried('view', this.membership.leave());
+      await tried('session', this.#session?.end());
+    }
+    await this.end(new GrainError('ERR_SILO_DRAINING'));
+  }
+
+  /** Ends at once: nothing more is sent, run or promised. */
+  async end(error: GrainError): Promise<void> {
+    const wasEnded = this.#state === 'ended';
+    const hasLeft = this.#state === 'leaving';
+    this.#state = 'ended';
+    if (wasEnded) return;
+    this.#sweep?.cancel();
+    this.#detector.stop();
+    this.#rebalancer?.stop();
+    this.membership.stop();
+    this.router.close(error);
+    this.#feed.close(error);
+    const ended = (err: unknown): void => this.#parts.log.warn({ err }, 'life.end_failed');
+    if (this.silo && !hasLeft) await this.silo.abandon().catch(ended);
+    await this.#links.close().catch(ended);
+    if (!hasLeft) await this.#session?.end().catch(ended);
+    this.#judge.close();
+    // The silo that left has closed it.
+    if (!this.silo || !hasLeft) await this.#storage.close().catch(ended);
+  }
+
+  #over(end: EndOfLife): void {
+    if (this.#state === 'ended') return;
+    this.#told.onEnd(this, end);
+  }
+
+  /** A tombstone lies over our session, so a view calls us dead, or should. */
+  #buried(): void {
+    this.membership.refresh().then(
+      () => this.#over('dead'),
+      () => this.#over('dead'),
+    );
+  }
+
+  async #isInView(): Promise<boolean> {
+    const self = memberOf(await this.membership.refresh(), this.incarnation);
+    // Before it came in there is nothing that could call it dead.
+    return self ? self.state !== 'dead' : this.membership.state === 'watching';
+  }
+
+  /** A script found another generation, or none: the record tells what to make of it. */
+  #storeLost(): void {
+    this.membership.refresh().catch(() => undefined);
+  }
+
+  // --- views -------------------------------------------------------------------------------------------------------
+
+  #viewChanged(view: MembershipView, source: ViewSource): void {
+    this.#placement = new Placement(view);
+    this.#claimView = { view: view.number, living: livingOf(view) };
+    this.#gate.viewChanged(view);
+    this.#keepLinks(view);
+    this.#noteManifests(view);
+    this.router.viewChanged(this.#placement);
+    if (source === 'change') for (const link of this.#links.all()) link.control('view', view);
+    if (!this.silo) return;
+    this.silo.viewChanged();
+    if (this.#state === 'started') {
+      this.#rebalancer?.start();
+      this.#sweepOutboxes();
+    }
+  }
+
+  /** Of two silos the one that came later dials; gateways dial all of them. */
+  #keepLinks(view: MembershipView): void {
+    const joinedView = memberOf(view, this.incarnation)?.joinedView ?? Infinity;
+    for (const { incarnation, state, host, port, joinedView: theirs } of view.members) {
+      if (incarnation === this.incarnation) continue;
+      if (state === 'dead') this.#links.forget(incarnation);
+      else if (this.silo ? theirs < joinedView && joinedView !== Infinity : true)
+        this.#links.dial({ incarnation, host, port });
+    }
+  }
+
+  #noteManifests({ members, manifests }: MembershipView): void {
+    // An older version must not win over a newer one while both are there.
+    const listed = members.filter(isServing).flatMap(({ cores }) => cores);
+    const digests = listed.map(({ manifest }) => manifest).join();
+    if (digests === this.#manifestsOf) return;
+    this.#manifestsOf = digests;
+    for (const { name, manifest } of listed) {
+      const known = manifests[manifest];
+      if (known) this.#manifests.set(name, known as CoreManifest);
+    }
+    this.#told.onManifests();
+  }
+
+  #coresChanged(): void {
+    if (!this.silo || this.#state === 'new') return;
+    const { cores, manifests } = listCores(this.silo.manifests().values());
+    this.membership.setCores(cores, manifests).catch((err: unknown) => {
+      this.#parts.log.warn({ err }, 'cores.not_listed');
+    });
+  }
+
+  #peers(): readonly PeerLink[] {
+    return this.#links
+      .all()
+      .map(({ peer, isOpen, heardMs }) => ({ incarnation: peer.incarnation, isOpen, heardMs }));
+  }
+
+  #isHome({ tenant, core, key }: GrainId): boolean {
+    const home = this.#placement.preferred(core, partitionOf({ tenant, core, key }));
+    // Nobody else: wherever it is, is home.
+    return home === undefined || home.incarnation === this.incarnation;
+  }
+
+  #isReaderFor(core: string): boolean {
+    const among = core === '' ? undefined : this.#placement.hostsOf(core);
+    return this.#placement.chosen(`bus/${core}`, among)?.incarnation === this.incarnation;
+  }
+
+  #reminderSet(partition: number, dueMs: number): void {
+    const keeper = this.#placement.keeper(partition)?.incarnation;
+    if (keeper === this.incarnation) this.silo?.hintReminder(dueMs);
+    else if (keeper !== undefined) {
+      const link = this.#links.get(keeper);
+      if (link?.isOpen) link.control('ask', { id: 0, kind: 'hint', body: { dueMs } });
+    }
+  }
+
+  #armSweep(): void {
+    if (this.#state !== 'started' || !this.silo) return;
+    this.#sweep = this.#parts.clock.setTimer(SWEEP_MS, () => {
+      this.#sweepOutboxes();
+      this.#armSweep();
+    });
+  }
+
+  #sweepOutboxes(): void {
+    const isKept = (partition: number): boolean =>
+      this.#placement.keeper(partition)?.incarnation === this.incarnation;
+    this.#storage.sweepOutboxes(isKept).catch((err: unknown) => {
+      this.#parts.log.warn({ err }, 'outbox.sweep_failed');
+    });
+  }
+
+  // --- messages ----------------------------------------------------------------------------------------------------
+
+  dispatch(envelope: Envelope): void {
+    if (this.silo) this.silo.dispatch(envelope);
+    else {
+      this.sendAway(envelope);
+      if (!envelope.isSettled) this.watch(envelope);
+    }
+  }
+
+  watch(envelope: Envelope): void {
+    if (envelope.deadlineMs === Infinity || envelope.wheelPrev !== null) return;
+    this.#wheel.schedule(envelope, envelope.deadlineMs);
+  }
+
+  /** Sends a message whose Core is not hosted here. */
+  sendAway(envelope: Envelope): void {
+    const manifest = this.#manifests.get(envelope.core);
+    if (!manifest) {
+      const isKnown = this.#placement.active.length > 0;
+      const details = { core: envelope.core, retryAfterMs: 500 };
+      envelope.reject(new GrainError(isKnown ? 'ERR_CORE_UNKNOWN' : 'ERR_ROUTE_FAILED', details));
+      return;
+    }
+    if (envelope.tenant === '') envelope.tenant = DEFAULT_TENANT;
+    const { tenant, core } = envelope;
+    try {
+      const key = keyOf(envelope, { core, mode: manifest.mode, entityKey: manifest.entityKey });
+      envelope.key = key;
+      const grain = { tenant, core, key };
+      if (manifest.mode === 'stateless') this.router.sendAnywhere(envelope, grain);
+      else this.router.sendOn(envelope, grain);
+    } catch (error) {
+      envelope.reject(fromUnknown(error));
+    }
+  }
+
+  #takeHere(envelope: Envelope): void {
+    if (!this.silo) return;
+    if (envelope instanceof InboundEnvelope) this.silo.receive(envelope);
+    else this.silo.dispatch(envelope);
+  }
+
+  onRequest(_link: Link, { envelope }: InboundRequest): void {
+    if (this.silo && envelope instanceof InboundEnvelope) this.silo.receive(envelope);
+    else envelope.reject(new GrainError('ERR_ROUTE_FAILED', { message: 'a gateway hosts nothing' }));
+  }
+
+  onControl(link: Link, kind: ControlKind, body: unknown): void {
+    if (kind === 'view') this.membership.offer(body);
+    else if (kind === 'ask') this.#asks.onAsk(link, body);
+    else if (kind === 'answer') this.#asks.onAnswer(body);
+  }
+
+  onOpened(link: Link): void {
+    if (this.membership.state !== 'new') link.control('view', this.membership.view);
+  }
+
+  onClosed(link: Link): void {
+    this.#asks.onClosed(link);
+  }
+
+  // --- subscriptions and reports -----------------------------------------------------------------------------------
+
+  subscribe(grain: GrainId, options: SubscribeOptions, sink: EmissionSink): Subscription {
+    const isVolatile = this.#manifests.get(grain.core)?.isVolatile ?? false;
+    const source = isVolatile
+      ? {
+          readEmissions: (of: GrainId, after: number, limit: number): Promise<EmissionPage> =>
+            this.#volatileEmissions(of, after, limit),
+        }
+      : this.#storage;
+    return this.#feed.subscribe(grain, options, sink, source);
+  }
+
+  async #volatileEmissions(grain: GrainId, after: number, limit: number): Promise<EmissionPage> {
+    const own = this.silo?.volatileEmissions(grain, after, limit);
+    if (own) return await own;
+    const answers = await this.#askAll('emissions', { grain, after, limit });
+    const pages = answers.filter((answer): answer is EmissionPage => answer !== null);
+    return pages[0] ?? { emissionEpoch: 0, first: 1, last: 0, emissions: [] };
+  }
+
+  manifests(): ReadonlyMap<string, CoreManifest> {
+    return this.#manifests;
+  }
+
+  async reports(): Promise<readonly SiloReport[]> {
+    const own = this.silo ? (await this.silo.cluster()).silos : [];
+    const others = await this.#askAll('report', null);
+    return [...own, ...(others as readonly (readonly SiloReport[])[]).flat()];
+  }
+
+  async instances(
+    tenant: string,
+    core: string,
+    options: { readonly limit: number; readonly cursor?: string },
+  ): Promise<InstancePage> {
+    if (!this.#manifests.has(core)) throw new GrainError('ERR_CORE_UNKNOWN', { core });
+    const own = this.silo?.cores.has(core) ? [await this.silo.instances(tenant, core, options)] : [];
+    const asked = await this.#askAll('instances', { tenant, core, ...options });
+    const pages = [...own, ...asked.flatMap((page) => (page === null ? [] : [page as InstancePage]))];
+    return mergePages(pages, options.limit);
+  }
+
+  /** Of every silo that can be reached; one that does not answer is left out. */
+  async #askAll(kind: string, body: unknown): Promise<readonly unknown[]> {
+    const links = this.#links.all().filter(({ isOpen, peer }) => isOpen && peer.role === 'silo');
+    const answers = await Promise.allSettled(links.map((link) => this.#asks.ask(link, kind, body)));
+    return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+  }
+
+  #responders(): ReadonlyMap<string, Responder> {
+    return new Map<string, Responder>([
+      ['report', async () => (this.silo ? (await this.silo.cluster()).silos : [])],
+      [
+        'instances',
+        (body) => {
+          const { tenant, core, limit, cursor } = body as InstancesAsk;
+          if (!this.silo?.cores.has(core)) return null;
+          return this.silo.instances(tenant, core, { limit, ...(cursor === undefined ? {} : { cursor }) });
+        },
+      ],
+      [
+        'emissions',
+        (body) => {
+          const { grain, after, limit } = body as EmissionsAsk;
+          return this.silo?.volatileEmissions(grain, after, limit) ?? null;
+        },
+      ],
+      [
+        'hint',
+        (body) => {
+          this.silo?.hintReminder((body as { readonly dueMs: number }).dueMs);
+          return null;
+        },
+      ],
+    ]);
+  }
+}
+
+export interface LifeListeners {
+  /** It is over: a view calls it dead, or the store lost its data. */
+  readonly onEnd: (life: ClusterLife, end: EndOfLife) => void;
+  readonly onManifests: () => void;
+}
+
+interface InstancesAsk {
+  readonly tenant: string;
+  readonly core: string;
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
+interface EmissionsAsk {
+  readonly grain: GrainId;
+  readonly after: number;
+  readonly limit: number;
+}
+
+/** The pages of all silos as one, in key order: each had `limit` of its own. */
+function mergePages(pages: readonly InstancePage[], limit: number): InstancePage {
+  const instances = pages
+    .flatMap((page) => page.instances)
+    .sort((left, right) => (left.key < right.key ? -1 : 1));
+  const hasMore = instances.length > limit || pages.some(({ cursor }) => cursor !== undefined);
+  const shown = instances.slice(0, limit);
+  return { instances: shown, cursor: hasMore ? shown.at(-1)?.key : undefined };
+}
+
+function isServing({ state }: Member): boolean {
+  return state === 'active' || state === 'draining';
+}
