@@ -31,7 +31,7 @@ export interface GuardedSessionOptions {
 
 /** How often the main loop moves the heartbeat, and reads the deadline. */
 const BEAT_MS = 50;
-const RESTART_MS = 500;
+const RESTART_MS = 100;
 const END_MAX_MS = 2_000;
 
 /** The session of a silo in a process of its own. */
