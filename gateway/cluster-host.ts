@@ -1,8 +1,8 @@
 // Silos and gateways as processes of their own: the cluster's part, the witness and the way in, started and stopped in order.
 //   C1. What was started is stopped in the opposite order, also when a later part fails to start.
 //   C2. A gateway lets clients go first and leaves the cluster last; a silo answers `not ready` before it lets go of grains.
-//   C3. The witness is written once the cluster's generation is known, and before anything is served.
 import { type AnyCore, type Clock, type Logger, type Rng } from '../lib/index.ts';
+import type { GenerationWitness } from '../directory/index.ts';
 import type { ClusterClient, SiloOptions } from '../silo/index.ts';
 import {
   CLUSTER_OPTIONS,
@@ -66,10 +66,8 @@ export interface JoinParts {
   /** Hosted by a silo; a gateway hosts nothing. */
   readonly hosting:
     { readonly cores: readonly AnyCore[]; readonly silo: SiloOptions | undefined } | undefined;
-  /** The generation to which this machine belonged; undefined when it was in no such cluster. */
-  readonly witness: string | undefined;
-  /** Told before anything of another generation is served: the cluster was made, or made anew after a loss. */
-  readonly onGeneration: (generation: string) => void;
+  /** What this machine remembers of the cluster, outside of it. */
+  readonly witness: GenerationWitness;
 }
 
 /** This process as a part of the cluster. */
@@ -145,9 +143,11 @@ async function join(
 ): Promise<ClusterMember> {
   const options = resolveClusterOptions(given);
   const { cluster, data } = options;
-  const known = readWitness(data, cluster);
-  const onGeneration = (generation: string): void => writeWitness(data, { cluster, generation });
-  return await joinCluster({ options, system, hosting, witness: known?.generation, onGeneration });
+  const witness: GenerationWitness = {
+    read: () => readWitness(data, cluster)?.generation,
+    write: (generation) => writeWitness(data, { cluster, generation }),
+  };
+  return await joinCluster({ options, system, hosting, witness });
 }
 
 function divide(given: ClusterOptions & GatewayOptions): [ClusterOptions, GatewayOptions] {
