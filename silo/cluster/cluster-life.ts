@@ -55,6 +55,8 @@ import { Router } from './router.ts';
 
 /** How often outboxes that nobody told of are looked for. */
 const SWEEP_MS = 30_000;
+/** How often a gateway without a link looks for silos. */
+const LOOK_MS = 500;
 /** How long a gateway that starts waits for its first link. */
 const FIRST_LINK_MS = 2_000;
 
@@ -82,6 +84,7 @@ export class ClusterLife implements LinksHandlers {
   #state: 'new' | 'started' | 'leaving' | 'ended' = 'new';
   #address = { host: '', port: 0 };
   #sweep: TimerHandle | undefined = undefined;
+  #look: TimerHandle | undefined = undefined;
   /** Manifests by Core: those of the view, and those that were seen before (a Core whose silos all died comes back). */
   readonly #manifests = new Map<string, CoreManifest>();
   #manifestsOf = '';
@@ -208,7 +211,10 @@ export class ClusterLife implements LinksHandlers {
     await this.#session?.start();
     await membership.start();
     if (this.silo) await this.#comeIn(this.silo);
-    else await this.#reachSomebody();
+    else {
+      this.#lookForSilos();
+      await this.#reachSomebody();
+    }
     this.#detector.start();
     this.#state = this.#state === 'new' ? 'started' : this.#state;
     this.#armSweep();
@@ -241,6 +247,13 @@ export class ClusterLife implements LinksHandlers {
       this.#placement.active.some(({ incarnation }) => this.#links.get(incarnation)?.isOpen);
     while (!isReached() && clock.nowMs() < untilMs && this.#state === 'new')
       await new Promise<void>((resolve) => clock.setTimer(20, resolve));
+  }
+
+  /** While nobody has a link to a gateway, nobody can tell it of a silo that came: it has to look itself. */
+  #lookForSilos(): void {
+    const hasLink = this.#links.all().some(({ isOpen }) => isOpen);
+    if (!hasLink) this.membership.refresh().catch(() => undefined); // the poll says what is wrong
+    this.#look = this.#parts.clock.setTimer(LOOK_MS, () => this.#lookForSilos());
   }
 
   /** Where it listens. */
@@ -281,6 +294,7 @@ export class ClusterLife implements LinksHandlers {
     this.#state = 'ended';
     if (wasEnded) return;
     this.#sweep?.cancel();
+    this.#look?.cancel();
     this.#detector.stop();
     this.#rebalancer?.stop();
     this.membership.stop();
