@@ -21,6 +21,8 @@ export interface RedisWire {
   toServer(run: () => void): void;
   /** Runs it at the client, later and in order of the calls; or never. */
   toClient(run: () => void): void;
+  /** The same for messages of channels: these come over a connection of their own. */
+  toSubscriber(run: () => void): void;
   close(): void;
 }
 
@@ -36,6 +38,7 @@ export interface FakeRedisClientParts {
 }
 
 interface Flight {
+  readonly sentMs: number;
   readonly settle: (reply: FakeReply) => void;
   readonly fail: (error: Error) => void;
 }
@@ -43,6 +46,7 @@ interface Flight {
 interface Subscriber {
   readonly channel: string;
   readonly onMessage: (message: Uint8Array) => void;
+  readonly onReady: (() => void) | undefined;
   stop: (() => void) | undefined;
 }
 
@@ -50,6 +54,8 @@ interface Subscriber {
 class Connection {
   readonly wire: RedisWire;
   readonly inFlight = new Set<Flight>();
+  heardMs = -Infinity;
+  timer: TimerHandle | undefined;
   /** The server that answered, by its run id; undefined until the greeting is over. */
   runId: string | undefined;
 
@@ -64,6 +70,8 @@ export class FakeRedisClient implements RedisClient {
   readonly #subscribers = new Set<Subscriber>();
   #connection: Connection | undefined;
   #lastRunId: string | undefined;
+  /** Every script that was run: loaded anew on each connection, as the real client does. */
+  readonly #scripts = new Set<RedisScript>();
   #isClosed = false;
   #timer: TimerHandle | undefined;
 
@@ -85,6 +93,11 @@ export class FakeRedisClient implements RedisClient {
     keys: readonly string[],
     args: readonly RedisArgument[],
   ): Promise<RedisReply> {
+    if (!this.#scripts.has(script) && this.isUp) {
+      this.#scripts.add(script);
+      // On the same connection, so it is there when the server reads what follows.
+      void this.#load(script);
+    }
     const words = ['EVALSHA', script.sha, String(keys.length), ...keys.map(toWord), ...args.map(toWord)];
     try {
       return toReply(await this.#send(words));
@@ -99,8 +112,8 @@ export class FakeRedisClient implements RedisClient {
     await this.#send(['SCRIPT', 'LOAD', toWord(lua)]).catch(() => undefined);
   }
 
-  subscribe(channel: string, onMessage: (message: Uint8Array) => void): () => void {
-    const subscriber: Subscriber = { channel, onMessage, stop: undefined };
+  subscribe(channel: string, onMessage: (message: Uint8Array) => void, onReady?: () => void): () => void {
+    const subscriber: Subscriber = { channel, onMessage, onReady, stop: undefined };
     this.#subscribers.add(subscriber);
     if (this.#connection && this.isUp) this.#listen(this.#connection, subscriber);
     return () => {
@@ -144,6 +157,7 @@ export class FakeRedisClient implements RedisClient {
     // A server that loads its data cannot run scripts yet: to us it is not there.
     if (runId === undefined || !text.includes('loading:0')) return this.#down('loading');
     connection.runId = runId;
+    for (const script of this.#scripts) void this.#load(script);
     const isSame = this.#lastRunId === runId;
     this.#lastRunId = runId;
     for (const subscriber of this.#subscribers) this.#listen(connection, subscriber);
@@ -154,9 +168,12 @@ export class FakeRedisClient implements RedisClient {
     wire.toServer(() => {
       if (!this.#subscribers.has(subscriber)) return;
       subscriber.stop = this.#parts.server.subscribe(toWord(subscriber.channel), (message) => {
-        wire.toClient(() => {
+        wire.toSubscriber(() => {
           if (this.#subscribers.has(subscriber)) subscriber.onMessage(toBytes(message));
         });
+      });
+      wire.toSubscriber(() => {
+        if (this.#subscribers.has(subscriber)) subscriber.onReady?.();
       });
     });
   }
@@ -165,6 +182,7 @@ export class FakeRedisClient implements RedisClient {
     const connection = this.#connection;
     if (!connection) return;
     this.#connection = undefined;
+    connection.timer?.cancel();
     connection.wire.close();
     for (const subscriber of this.#subscribers) subscriber.stop?.();
     for (const flight of [...connection.inFlight]) flight.fail(new RedisSilence(reason, true));
@@ -191,28 +209,63 @@ export class FakeRedisClient implements RedisClient {
   }
 
   #transmit(connection: Connection, words: readonly string[]): Promise<FakeReply> {
-    const { server, clock, commandTimeoutMs = 1_000 } = this.#parts;
+    const { server, clock } = this.#parts;
     return new Promise((resolve, reject) => {
-      const end = (run: () => void): void => {
-        timer.cancel();
-        if (connection.inFlight.delete(flight)) run();
-      };
       const flight: Flight = {
-        settle: (reply) =>
-          end(() => (reply instanceof RedisError ? reject(new RedisRefusal(reply.text)) : resolve(reply))),
-        fail: (error) => end(() => reject(error)),
+        sentMs: clock.nowMs(),
+        settle: (reply) => {
+          connection.heardMs = clock.nowMs();
+          if (!connection.inFlight.delete(flight)) return;
+          if (reply instanceof RedisError) reject(this.#refusal(connection, reply));
+          else resolve(reply);
+        },
+        fail: (error) => {
+          if (connection.inFlight.delete(flight)) reject(error);
+        },
       };
-      // What was silent once is no connection any more: answers that come later would answer the wrong question.
-      const timer = clock.setTimer(commandTimeoutMs, () => {
-        if (this.#connection === connection) this.#down(`no answer for ${commandTimeoutMs} ms`);
-        else flight.fail(new RedisSilence('no answer', true));
-      });
       connection.inFlight.add(flight);
+      if (!connection.timer) this.#watch(connection, this.#timeoutMs);
       connection.wire.toServer(() => {
         const reply = server.execute(words);
         connection.wire.toClient(() => flight.settle(reply));
       });
     });
+  }
+
+  #refusal(connection: Connection, { text }: RedisError): RedisRefusal {
+    const refusal = new RedisRefusal(text);
+    // It is a replica now: its successor is found by connecting again.
+    if (refusal.code === 'READONLY' && this.#connection === connection) {
+      this.#parts.clock.defer(() => {
+        if (this.#connection === connection) this.#down(text);
+      });
+    }
+    return refusal;
+  }
+
+  get #timeoutMs(): number {
+    return this.#parts.commandTimeoutMs ?? 1_000;
+  }
+
+  #watch(connection: Connection, delayMs: number): void {
+    const { clock } = this.#parts;
+    // After a stall the replies may be waiting: they are read first.
+    connection.timer = clock.setTimer(delayMs, () => clock.defer(() => this.#judge(connection)));
+  }
+
+  /** A server that said nothing for the whole time is silent; from a slow one only the late answers are given up. */
+  #judge(connection: Connection): void {
+    connection.timer = undefined;
+    if (this.#connection !== connection || connection.inFlight.size === 0) return;
+    const timeoutMs = this.#timeoutMs;
+    const nowMs = this.#parts.clock.nowMs();
+    const late = [...connection.inFlight].filter(({ sentMs }) => nowMs - sentMs >= timeoutMs);
+    if (late.length > 0 && nowMs - connection.heardMs >= timeoutMs) {
+      return this.#down(`silent for ${timeoutMs} ms`);
+    }
+    for (const flight of late) flight.fail(new RedisSilence('no answer in time', true));
+    const oldestMs = Math.min(nowMs, ...[...connection.inFlight].map(({ sentMs }) => sentMs));
+    this.#watch(connection, Math.max(1, oldestMs + timeoutMs - nowMs));
   }
 }
 
@@ -247,6 +300,7 @@ export function connectFakeRedis(server: FakeRedis, clock: Clock): FakeRedisClie
   const wire: RedisWire = {
     toServer: (run) => clock.defer(run),
     toClient: (run) => clock.defer(run),
+    toSubscriber: (run) => clock.defer(run),
     close: () => undefined,
   };
   return new FakeRedisClient({ server, clock, dial: () => wire });

@@ -1,6 +1,6 @@
 // Commands on lists and sets.
 import { at, type CommandTable, integer, reads, removes, span, writes } from './command-table.ts';
-import { type FakeReply, OK, type RedisData } from './redis-data.ts';
+import { CommandFailure, type FakeReply, OK, type RedisData } from './redis-data.ts';
 
 const itemsOf = (data: RedisData, key: string): readonly string[] => data.read(key, 'list')?.items ?? [];
 
@@ -46,6 +46,16 @@ export const LIST_COMMANDS: CommandTable = {
   LPOP: removes(-1, (data, args) => pop(data, args, true)),
   RPOP: removes(-1, (data, args) => pop(data, args, false)),
   LREM: removes(3, removeItems),
+  LSET: writes(3, (data, args) => {
+    const index = integer(at(args, 1));
+    const length = itemsOf(data, at(args, 0)).length;
+    if (length === 0) throw new CommandFailure('ERR no such key');
+    const place = index < 0 ? index + length : index;
+    if (place < 0 || place >= length) throw new CommandFailure('ERR index out of range');
+    const value = data.toWrite(at(args, 0), 'list');
+    value.items[place] = at(args, 2);
+    return OK;
+  }),
   LLEN: reads(1, (data, args) => itemsOf(data, at(args, 0)).length),
   LINDEX: reads(2, (data, args) => {
     const items = itemsOf(data, at(args, 0));
