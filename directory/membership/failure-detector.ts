@@ -58,7 +58,7 @@ export interface FailureDetectorOptions {
 
 /** What we believe of one member. */
 interface Watch {
-  /** When counting began: when it was first seen, or after our own last stall. */
+  /** From when its silence counts: when it was last heard, first seen, or when our own last stall ended. */
   sinceMs: number;
   wasHeard: boolean;
   isProbing: boolean;
@@ -196,9 +196,10 @@ export class FailureDetector {
     if (isSilent && !watch.isAsking && nowMs >= watch.nextAskMs) void this.#ask(member, watch);
   }
 
-  #silenceMs({ incarnation }: Member, { sinceMs }: Watch): number {
-    const heardMs = this.#links.get(incarnation)?.heardMs ?? -Infinity;
-    return this.#options.clock.nowMs() - Math.max(heardMs, sinceMs);
+  #silenceMs({ incarnation }: Member, watch: Watch): number {
+    // Kept here: whoever owns the links may forget a closed one, and when it was heard last.
+    watch.sinceMs = Math.max(watch.sinceMs, this.#links.get(incarnation)?.heardMs ?? 0);
+    return this.#options.clock.nowMs() - watch.sinceMs;
   }
 
   #isSilent(member: Member, watch: Watch): boolean {

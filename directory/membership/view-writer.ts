@@ -1,6 +1,6 @@
 // ViewWriter: every change that this process makes of the membership record.
 //   W1. One at a time, in the order of the calls. Each is decided anew on what somebody else's change left.
-//   W2. An outcome that is not known is looked up, never assumed.
+//   W2. An outcome that is not known is found out by the next try, never assumed.
 //   W3. Where the store went back behind what is known here, the same compare-and-set mends it (`reconciled`).
 import { type Clock, GrainError, type Logger, type Rng } from '../../lib/index.ts';
 import type { KnownView } from './known-view.ts';
@@ -59,7 +59,7 @@ export class ViewWriter {
     // A conflict means that somebody got on; a store that is away needs longer.
     const conflicts = new Retry(rng, { firstMs: 2, mostMs: 50 });
     const failures = new Retry(rng, { firstMs: 20, mostMs: 500 });
-    let record: MembershipView | undefined = found ?? this.#known;
+    let record = found ?? this.#known;
     for (;;) {
       owner.check();
       let pauseMs: number;
@@ -67,8 +67,6 @@ export class ViewWriter {
         message: 'the record changes too often',
       });
       try {
-        record ??= await this.#read();
-        owner.check();
         const next = this.#next(record, change);
         if (!next) return this.#known;
         const outcome = await table.change(next, record);
@@ -81,7 +79,7 @@ export class ViewWriter {
       } catch (error) {
         if (owner.isOver || !(error instanceof GrainError)) throw error;
         failure = error;
-        record = undefined;
+        // It may have been written: the compare-and-set on the same base then says so (W2).
         pauseMs = failures.nextMs();
       }
       if (clock.nowMs() >= untilMs) throw failure;
@@ -93,14 +91,6 @@ export class ViewWriter {
     const { view } = this.#options.owner.known;
     if (view) return view;
     throw new GrainError('ERR_CLUSTER_FAILED', { message: 'the membership has not been read yet' });
-  }
-
-  async #read(): Promise<MembershipView> {
-    const { owner, table } = this.#options;
-    const record = await table.read();
-    if (record?.generation !== this.#known.generation) throw owner.lose(record);
-    owner.take(record, 'read');
-    return record;
   }
 
   /** What the record is to become; undefined: it is as it should be. */

@@ -344,6 +344,21 @@ describe('FailureDetector', () => {
       assert.equal(world.states['b'], 'dead');
     });
 
+    it('FailureDetector: a link that is forgotten when it closes, is silent only from when it was heard', async () => {
+      let isGone = false;
+      const first = await world.cluster.active('a');
+      world.detect(first, { peers: () => (isGone ? [] : world.links(first)) });
+      await world.cluster.active('b');
+      await soon(world.cluster.clock, first.refresh());
+      await world.pass(5_000);
+      isGone = true;
+      const { judge } = world.counts;
+      await world.pass(900);
+      assert.equal(world.counts.judge, judge);
+      await world.pass(500);
+      assert.ok(world.counts.judge > judge);
+    });
+
     it('FailureDetector: votes, need more than half of the other active silos at the same time', async () => {
       await silos('a', 'b', 'c', 'd', 'e');
       world.hush('b', 'c', 'd');
@@ -441,19 +456,26 @@ describe('FailureDetector', () => {
     assert.equal(world.states['again'], 'active');
   });
 
-  it('FailureDetector: a tombstone that could not be laid by who declared the death, is laid later by others', async () => {
-    await silos('a', 'b', 'c');
+  it('FailureDetector: a tombstone that could not be laid by who declared the death, is laid later by another', async () => {
+    await world.silo('a');
+    const other = await world.cluster.active('c');
+    await world.cluster.active('b');
+    for (const each of world.cluster.members) await soon(world.cluster.clock, each.refresh());
+    await world.pass(500);
     world.canBury = false;
     world.kill('b');
     await world.pass(2_000);
     assert.equal(world.states['b'], 'dead');
-    assert.deepEqual(world.buried, []);
-    world.kill('a');
+    world.detectors[0]?.stop();
     world.canBury = true;
-    await world.pass(12_000);
-    const isBuried = (view: MembershipView | undefined): boolean[] =>
-      (view?.members ?? []).flatMap(({ death }) => (death ? [death.isBuried] : []));
-    assert.deepEqual(isBuried(world.cluster.table.record), [true, true]);
+    await soon(world.cluster.clock, other.refresh());
+    world.detect(other);
+    await world.pass(1_000);
+    assert.deepEqual(world.buried, []);
+    await world.pass(3_000);
+    assert.deepEqual(world.buried, ['b:dead']);
+    const { members = [] } = world.cluster.table.record ?? {};
+    assert.equal(members.find(({ name }) => name === 'b')?.death?.isBuried, true);
   });
 
   it('FailureDetector: any faults, never bring a dead one back, in the record or in any view (V2)', async function () {

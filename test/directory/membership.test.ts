@@ -134,6 +134,18 @@ describe('Membership', () => {
     assert.equal(told, 1);
   });
 
+  it('Membership: a death that somebody else declared first, keeps its reason, and the view is taken', async () => {
+    const [first, second] = [await cluster.active('a'), await cluster.active('b')];
+    await cluster.active('c');
+    await soon(cluster.clock, Promise.all([first.refresh(), second.refresh()]));
+    await soon(cluster.clock, first.declareDead('c', 'first'));
+    const view = await soon(cluster.clock, second.declareDead('c', 'second'));
+    assert.equal(view.members.find(({ incarnation }) => incarnation === 'c')?.death?.reason, 'first');
+    assert.equal(second.view.number, first.view.number);
+    await soon(cluster.clock, first.declareDead('c', 'third'));
+    assert.equal(first.view.number, second.view.number);
+  });
+
   it('Membership: a silo that the record forgot, is over', async () => {
     const membership = await cluster.active('a');
     let told = 0;
@@ -244,8 +256,10 @@ describe('Membership', () => {
     const sources: string[] = [];
     membership.onView((_view, source) => sources.push(source));
     assert.equal(membership.offer({ ...held, number: held.number - 1, stamp: 'old' }), false);
-    assert.equal(membership.offer({ ...held, number: 99, generation: 'g2' }), false);
-    assert.equal(membership.offer({ ...held, number: 99, members: 'all' }), false);
+    assert.equal(membership.offer({ ...held, number: 99, generation: 'g2', stamp: 'x' }), false);
+    for (const members of ['all', {}, null, [null], [{}]]) {
+      assert.equal(membership.offer({ ...held, number: 99, stamp: 'x', members }), false);
+    }
     assert.equal(membership.offer(null), false);
     assert.equal(membership.offer({ ...held, number: 2 ** 50, stamp: 'far' }), false);
     assert.equal(membership.offer({ ...held, number: held.number + 2, stamp: 'new' }), true);
@@ -346,6 +360,37 @@ describe('Membership', () => {
       await soon(cluster.clock, first.drain());
       assert.deepEqual(cluster.states(), { a: 'draining', b: 'dead' });
       assert.equal(first.view.number, number + 1);
+    });
+
+    it('Membership: a read of a record that went back, mends it soon', async () => {
+      const first = await cluster.active('a');
+      const before = cluster.table.record;
+      await soon(cluster.clock, first.drain());
+      cluster.table.record = before;
+      await soon(cluster.clock, first.refresh());
+      await pass(cluster.clock, 500);
+      assert.deepEqual(cluster.states(), { a: 'draining' });
+    });
+
+    it('Membership: a view that revives another and calls us dead, ends us, and we change nothing', async () => {
+      const first = await cluster.active('a');
+      await cluster.active('b');
+      await soon(cluster.clock, first.refresh());
+      const { members } = first.view;
+      await soon(cluster.clock, first.declareDead('b', 'test'));
+      const death = { reason: 'x', cause: 'declared', isBuried: true } as const;
+      const wrong = {
+        ...first.view,
+        number: 60,
+        stamp: 'wrong',
+        members: members.map((each) =>
+          each.name === 'a' ? { ...each, state: 'dead' as const, death } : each,
+        ),
+      };
+      cluster.table.record = wrong;
+      await assert.rejects(soon(cluster.clock, first.drain()), hasCode('ERR_CLUSTER_FAILED'));
+      assert.equal(first.state, 'dead');
+      assert.equal(cluster.table.record, wrong);
     });
 
     it('Membership: a view that revives somebody, is not taken from a push, and the record is mended', async () => {
