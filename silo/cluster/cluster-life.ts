@@ -55,6 +55,10 @@ import { Router } from './router.ts';
 
 /** How often outboxes that nobody told of are looked for. */
 const SWEEP_MS = 30_000;
+/** How long a silo that left still answers, and how long nothing has to be on its way before that. */
+const LINGER_MS = 2_000;
+const LINGER_LOOK_MS = 25;
+const LINGER_LOOKS = 8;
 /** How often a gateway without a link looks for silos. */
 const LOOK_MS = 500;
 /** How long a gateway that starts waits for its first link. */
@@ -83,6 +87,8 @@ export class ClusterLife implements LinksHandlers {
   #claimView: { readonly view: number; readonly living: ReadonlySet<string> };
   #state: 'new' | 'started' | 'leaving' | 'ended' = 'new';
   #address = { host: '', port: 0 };
+  /** Members that left, and whose links were left to close. */
+  readonly #leavers = new Set<string>();
   #sweep: TimerHandle | undefined = undefined;
   #look: TimerHandle | undefined = undefined;
   /** Manifests by Core: those of the view, and those that were seen before (a Core whose silos all died comes back). */
@@ -283,8 +289,19 @@ export class ClusterLife implements LinksHandlers {
       await tried('silo', this.silo.stop());
       await tried('view', this.membership.leave());
       await tried('session', this.#session?.end());
+      await this.#linger();
     }
     await this.end(new GrainError('ERR_SILO_DRAINING'));
+  }
+
+  /** What others sent before they saw us leave is passed on, and answered, before the links close. */
+  async #linger(): Promise<void> {
+    const { clock } = this.#parts;
+    const untilMs = clock.nowMs() + LINGER_MS;
+    for (let quiet = 0; quiet < LINGER_LOOKS && clock.nowMs() < untilMs;) {
+      await new Promise<void>((resolve) => clock.setTimer(LINGER_LOOK_MS, resolve));
+      quiet = this.router.report().inFlight === 0 ? quiet + 1 : 0;
+    }
   }
 
   /** Ends at once: nothing more is sent, run or promised. */
@@ -354,12 +371,20 @@ export class ClusterLife implements LinksHandlers {
   /** Of two silos the one that came later dials; gateways dial all of them. */
   #keepLinks(view: MembershipView): void {
     const joinedView = memberOf(view, this.incarnation)?.joinedView ?? Infinity;
-    for (const { incarnation, state, host, port, joinedView: theirs } of view.members) {
+    for (const { incarnation, state, host, port, joinedView: theirs, death } of view.members) {
       if (incarnation === this.incarnation) continue;
-      if (state === 'dead') this.#links.forget(incarnation);
+      if (state === 'dead' && death?.cause === 'left') this.#forgetSoon(incarnation);
+      else if (state === 'dead') this.#links.forget(incarnation);
       else if (this.silo ? theirs < joinedView && joinedView !== Infinity : true)
         this.#links.dial({ incarnation, host, port });
     }
+  }
+
+  /** It left in order: it closes the link itself, when it has answered what is on its way. */
+  #forgetSoon(incarnation: string): void {
+    if (this.#leavers.has(incarnation)) return;
+    this.#leavers.add(incarnation);
+    this.#parts.clock.setTimer(2 * LINGER_MS, () => this.#links.forget(incarnation));
   }
 
   #noteManifests({ members, manifests }: MembershipView): void {
@@ -479,7 +504,7 @@ export class ClusterLife implements LinksHandlers {
     else if (kind === 'answer') this.#asks.onAnswer(body);
   }
 
-  onOpened(link: Link): void {
+  onOpen(link: Link): void {
     if (this.membership.state !== 'new') link.control('view', this.membership.view);
   }
 
