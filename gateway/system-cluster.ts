@@ -25,6 +25,8 @@ type RedisOptions = GuardedSessionOptions['nodes'][number];
 
 /** Longer, and whoever started the process should hear of it. */
 const REDIS_START_MS = 5_000;
+/** Pause between looks of a gateway for the first silo. */
+const SILO_LOOK_MS = 250;
 
 /** @throws (rejects) ERR_CLUSTER_FAILED, ERR_STORE_*, ERR_LISTEN_FAILED, ERR_CORE_INVALID */
 export async function joinCluster(parts: JoinParts): Promise<ClusterMember> {
@@ -40,10 +42,25 @@ export async function joinCluster(parts: JoinParts): Promise<ClusterMember> {
     const node = makeNode(parts, redis, locks);
     for (const core of parts.hosting?.cores ?? []) node.host(core);
     await node.start();
+    if (!parts.hosting) await silosKnown(node, parts);
     return memberOf(node, close);
   } catch (thrown) {
     await close();
     throw advised(thrown);
+  }
+}
+
+/**
+ * A gateway that knows no Core would refuse for good what is only not there yet: events that it nacks are not sent again.
+ * Nobody pushes views to it before the first silo is there, so it looks.
+ */
+async function silosKnown(node: ClusterNode, { system, options }: JoinParts): Promise<void> {
+  const { clock, log } = system;
+  if (node.manifests().size > 0) return;
+  log.warn({ cluster: options.cluster }, 'gateway.waiting: no silo of the cluster hosts anything yet');
+  while (node.manifests().size === 0) {
+    await new Promise<void>((resolve) => clock.setTimer(SILO_LOOK_MS, resolve));
+    await node.life?.membership.refresh().catch(() => undefined);
   }
 }
 

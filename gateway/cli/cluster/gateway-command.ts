@@ -15,7 +15,10 @@ export async function runGateway(cli: Cli, flags: GatewayFlags): Promise<ExitCod
   const { json: isJson = false, config, ...settingFlags } = flags;
   const settings = await readSettings(cli, settingFlags, config);
   const log = logFor(cli.terminal, cli.clock, levelOf(settings), isJson || !cli.terminal.isErrTty);
-  const gateway = await startGateway({ ...clusterSettings(settings), ...gatewaySettings(settings), log });
+  const starting = startGateway({ ...clusterSettings(settings), ...gatewaySettings(settings), log });
+  // Without a silo it waits for one, and may be asked to stop meanwhile; the end of the process ends that.
+  const gateway = await Promise.race([starting, stopped(cli)]);
+  if (!gateway) return 0;
   announce(cli, gateway, settings, { isJson, tookMs: cli.clock.nowMs() - startedMs });
   await stopped(cli);
   if (!isJson) cli.terminal.err(STOPPING);

@@ -29,13 +29,16 @@ export async function runSilo(cli: Cli, named: readonly string[], flags: SiloFla
   const letStraysGo = cli.catchStrays(({ kind, error }) => {
     log.error({ err: error }, kind === 'rejection' ? 'promise.unhandled' : 'exception.uncaught');
   });
-  const silo = await startSilo({
+  const starting = startSilo({
     ...clusterSettings(settings),
     cores: coresOf(loaded),
     silo: { ...settings.silo, name },
     healthPort: settings.healthPort,
     log,
   });
+  // Coming in may take a while, and it may be asked to stop meanwhile; the others see that the process has gone.
+  const silo = await Promise.race([starting, stopped(cli)]);
+  if (!silo) return 0;
   announce(cli, silo, { name, settings, loaded, isJson, tookMs: cli.clock.nowMs() - startedMs });
   await stopped(cli);
   if (!isJson) cli.terminal.err(STOPPING);
