@@ -168,7 +168,6 @@ export class Links {
       dial.meeting = this.#meet(outcome.stream, 'dialler', target.incarnation, {
         onMet: (met) => {
           wanted.dial = undefined;
-          wanted.failures = 0;
           return this.#open(met, true);
         },
         onFailed: (reason, found, isQuiet) => {
@@ -211,11 +210,11 @@ export class Links {
   // ---- Meeting ----
 
   #onStream(stream: ByteStream): void {
-    if (this.#isClosed || this.#guests.size >= this.#options.handshakesMax) {
-      if (!this.#isClosed)
-        this.#outcry.warn({ at: stream.remote }, 'link.refused: too many handshakes at a time');
-      stream.destroy();
-      return;
+    if (this.#isClosed) return stream.destroy();
+    // Peers need milliseconds: it is strangers that sit there.
+    if (this.#guests.size >= this.#options.handshakesMax) {
+      const [oldest] = this.#guests;
+      oldest?.fail('too many handshakes at a time');
     }
     // Nothing comes back before this returns: a stream calls nobody from inside.
     const meeting: Meeting = this.#meet(stream, 'listener', undefined, {
@@ -299,7 +298,12 @@ export class Links {
     if (!this.#isClosed)
       this.#parts.log.info({ peer: incarnation, name: link.peer.name }, `link.closed: ${reason}`);
     const wanted = this.#wanted.get(incarnation);
-    if (isCurrent && wanted) this.#dialLater(wanted);
+    if (isCurrent && wanted) {
+      // A link that ended at once is a failure, too: its end is not to be dialled in a circle.
+      const livedMs = this.#parts.clock.nowMs() - link.openedMs;
+      wanted.failures = livedMs < this.#options.retryMostMs ? wanted.failures + 1 : 0;
+      this.#dialLater(wanted);
+    }
     this.#parts.handlers.onClosed(given, reason);
     if (this.#links.size === 0) this.#onEmpty?.();
   }

@@ -15,13 +15,13 @@ import {
 import { Handshake, type HandshakeStep, type Party } from './handshake.ts';
 import type { LinkPeer } from './link-messages.ts';
 import type { ByteStream } from './network.ts';
-import { Outlet } from './outlet.ts';
+import { MessageOutlet } from './message-outlet.ts';
 import { packValue } from './packed-values.ts';
 
 export interface Met {
   readonly peer: LinkPeer;
   readonly stream: ByteStream;
-  readonly outlet: Outlet;
+  readonly outlet: MessageOutlet;
   readonly reader: FrameReader;
 }
 
@@ -46,7 +46,7 @@ const QUIET = 1;
 export class Meeting implements FrameSink {
   readonly #parts: MeetingParts;
   readonly #handshake: Handshake;
-  readonly #outlet: Outlet;
+  readonly #outlet: MessageOutlet;
   readonly #reader: FrameReader;
   readonly #timer: TimerHandle;
   #readBytes = 0;
@@ -56,7 +56,7 @@ export class Meeting implements FrameSink {
   constructor(parts: MeetingParts) {
     this.#parts = parts;
     this.#handshake = new Handshake(parts.role, parts.party);
-    this.#outlet = new Outlet(parts.stream, parts.clock, parts.messageBytesMax);
+    this.#outlet = new MessageOutlet(parts.stream, parts.clock, parts.messageBytesMax);
     this.#reader = new FrameReader(this);
     this.#timer = parts.clock.setTimer(parts.limitMs, () =>
       this.#fail(`no handshake within ${parts.limitMs} ms`, undefined),
@@ -115,9 +115,14 @@ export class Meeting implements FrameSink {
     });
   }
 
-  /** Ends it from this side, without a reason for the other one. */
+  /** Ends it from this side, because it is not needed any more. */
   close(reason: string): void {
     this.#fail(reason, undefined, undefined, true);
+  }
+
+  /** Ends it from this side, because something is wrong with it. */
+  fail(reason: string): void {
+    this.#fail(reason, undefined);
   }
 
   #fail(reason: string, told: string | undefined, found?: LinkPeer, isQuiet = false): void {

@@ -146,11 +146,6 @@ export class Outlet {
     return number;
   }
 
-  /** Whether a body of so many bytes has to go as a long message. */
-  static isLong(bodyBytes: number): boolean {
-    return bodyBytes > CHUNK_BYTES;
-  }
-
   long(message: LongMessage): void {
     this.#long.push(message);
     this.#longBytes += message.length;

@@ -1,14 +1,11 @@
 // StreamLink: a link over a byte stream whose two ends have proved who they are.
-// Owns: requests that wait for their answers, requests that came and have none, and the end of the link.
-// Does not own: the order of what is sent (outlet.ts), who is dialled (links.ts).
-//   K1. Every request gets exactly one answer, or `lost`; none after `cancel`.
-//   K2. `lost` says "was not sent" only of requests of which the stream did not get all bytes.
-//   K3. Whatever comes: either it is of the protocol, or the link closes with one reason. Nothing is thrown at the stream.
-//   K4. What one end keeps for the other is bounded. Requests beyond that are refused at once. Reading never stops: answers
-//       would stop, too, and two silos that call each other would wait for ever.
-import { type Clock, Fifo, fromUnknown, GrainError, type Logger } from '../../lib/index.ts';
-import { InboundEnvelope } from '../messaging/inbound-envelope.ts';
-import { ArrivedRequest, type ArrivedAt } from './arrived-request.ts';
+// Owns: what frames mean, and the end of the link. Does not own: requests that were sent (sent-requests.ts) and that came
+// (arrived-requests.ts), the order of what is sent (outlet.ts), who is dialled (links.ts).
+//   K1. Whatever comes: either it is of the protocol, or the link closes with one reason. Nothing is thrown at the stream.
+//   K2. The end is told once, after all requests were told.
+import { type Clock, fromUnknown, type Logger } from '../../lib/index.ts';
+import { ArrivedRequest } from './arrived-request.ts';
+import { ArrivedRequests } from './arrived-requests.ts';
 import {
   broken,
   CANCEL,
@@ -27,23 +24,16 @@ import {
 } from './frames.ts';
 import type { ControlKind, Link, LinkHandlers, LinkPeer, LinkReply, LinkRequest } from './link-messages.ts';
 import type { LinkOptions } from './link-options.ts';
-import {
-  answerFlags,
-  MessageReader,
-  MessageWriter,
-  readAnswer,
-  readError,
-  writeAnswer,
-  writeError,
-} from './message-codec.ts';
+import { MessageReader, readAnswer, readError } from './message-codec.ts';
+import type { MessageOutlet } from './message-outlet.ts';
 import type { ByteStream } from './network.ts';
-import { LongMessage, Outlet } from './outlet.ts';
-import { packInto, packValue, unpackFrom } from './packed-values.ts';
-import { PendingRequests } from './pending-requests.ts';
+import { LongMessage } from './outlet.ts';
+import { packValue, unpackFrom } from './packed-values.ts';
+import { SentRequests } from './sent-requests.ts';
 
 export interface StreamLinkParts {
   readonly stream: ByteStream;
-  readonly outlet: Outlet;
+  readonly outlet: MessageOutlet;
   readonly reader: FrameReader;
   readonly peer: LinkPeer;
   /** Whether this end dialled. */
@@ -54,229 +44,65 @@ export interface StreamLinkParts {
   readonly handlers: LinkHandlers;
 }
 
-interface WaitingRequest {
-  readonly request: LinkRequest;
-  readonly number: number;
-  readonly payload: Uint8Array | undefined;
-}
-
 const CONTROLS: readonly ControlKind[] = ['view', 'suspect', 'ask', 'answer', 'bye'];
-/** Answers may wait for so many times the bytes that requests may; then the other end reads too slowly. */
-const ANSWER_ROOM = 2;
-const NOTHING = new Uint8Array(0);
+const NO_HEAD = new Uint8Array(0);
 
-/** The input as it came, of a message that is only forwarded. */
-function packedInput({ envelope }: LinkRequest): Uint8Array | undefined {
-  return envelope instanceof InboundEnvelope ? envelope.payload : undefined;
-}
-
-export class StreamLink implements Link, FrameSink, ArrivedAt {
+export class StreamLink implements Link, FrameSink {
   readonly peer: LinkPeer;
   readonly isDialled: boolean;
+  readonly openedMs: number;
   readonly #parts: StreamLinkParts;
-  readonly #stream: ByteStream;
-  readonly #outlet: Outlet;
-  readonly #writer = new MessageWriter();
-  readonly #reader = new MessageReader();
+  readonly #outlet: MessageOutlet;
+  readonly #messages = new MessageReader();
   readonly #chunks: ChunkReader;
-  readonly #pending = new PendingRequests();
-  /** Requests that wait for room in the stream. */
-  readonly #waiting = new Fifo<WaitingRequest>();
-  #waitingBytes = 0;
-  /** Requests of the other end, by the place in their number. */
-  readonly #arrived: (ArrivedRequest | undefined)[] = [];
-  #arrivedCount = 0;
-  #arrivedBytes = 0;
-  #isOpen = true;
-  #isEnding: string | undefined = undefined;
+  readonly #sent: SentRequests;
+  readonly #arrived: ArrivedRequests;
+  #state: 'open' | 'ending' | 'closed' = 'open';
   #heardMs: number;
   #isPinged = false;
-  /** The time of this tick; undefined until somebody asks. */
-  #tickMs: number | undefined = undefined;
 
   constructor(parts: StreamLinkParts) {
+    const { stream, outlet, reader, peer, clock, options } = parts;
     this.#parts = parts;
-    this.peer = parts.peer;
+    this.peer = peer;
     this.isDialled = parts.isDialled;
-    this.#stream = parts.stream;
-    this.#outlet = parts.outlet;
-    this.#chunks = new ChunkReader(parts.options.messageBytesMax + CHUNK_BYTES);
-    this.#heardMs = parts.clock.nowMs();
-    parts.reader.sink = this;
-    parts.reader.frameMax = FRAME_BYTES_MAX;
-    parts.outlet.onRoom = () => this.#sendWaiting();
-    parts.outlet.onFlush = () => {
-      this.#tickMs = undefined;
-    };
-    parts.stream.handlers = {
+    this.#outlet = outlet;
+    // A message is its payload with an address in front.
+    this.#chunks = new ChunkReader(options.messageBytesMax + CHUNK_BYTES);
+    this.#sent = new SentRequests(outlet, clock, options, (request, reply) => this.#tell(request, reply));
+    const onTooSlow = (): void => this.destroy('the other end reads its answers too slowly');
+    this.#arrived = new ArrivedRequests(peer, outlet, options, onTooSlow);
+    this.openedMs = clock.nowMs();
+    this.#heardMs = this.openedMs;
+    reader.sink = this;
+    reader.frameMax = FRAME_BYTES_MAX;
+    stream.handlers = {
       onBytes: (bytes) => this.#onBytes(bytes),
-      onDrain: () => this.#outlet.drained(),
+      onDrain: () => outlet.drained(),
       onClose: (reason) => this.#close(reason),
     };
   }
 
   get isOpen(): boolean {
-    return this.#isOpen && this.#isEnding === undefined;
+    return this.#state === 'open';
   }
 
   get heardMs(): number {
     return this.#heardMs;
   }
 
-  /** Requests and answers that the other end waits for, or that wait for the other end. */
-  get isIdle(): boolean {
-    return this.#pending.count === 0 && this.#arrivedCount === 0;
-  }
-
-  // ---- Requests to the other end ----
+  // ---- What is sent ----
 
   request(request: LinkRequest): void {
-    if (!this.isOpen) return this.#later(request, { kind: 'lost', wasSent: false });
-    const { requestsMax, queuedBytesMax } = this.#parts.options;
-    const isFull =
-      this.#pending.count >= requestsMax ||
-      this.#waiting.size >= requestsMax ||
-      this.#waitingBytes + this.#outlet.waitingBytes > queuedBytesMax;
-    if (isFull) return this.#refuseLater(request, new GrainError('ERR_LINK_FULL', { retryAfterMs: 50 }));
-    const number = this.#pending.add(request);
-    request.ticket = number;
-    try {
-      if (this.#outlet.isBlocked) this.#wait(request, number);
-      else this.#write(request, number, packedInput(request));
-    } catch (error) {
-      // Nothing of it was sent: the frame was dropped.
-      this.#pending.take(number);
-      this.#refuseLater(request, fromUnknown(error));
-    }
-  }
-
-  #refuseLater(request: LinkRequest, error: GrainError): void {
-    this.#later(request, { kind: 'error', error, host: undefined });
-  }
-
-  /** `cancel` may come before it is told: then it is not. */
-  #later(request: LinkRequest, reply: LinkReply): void {
-    request.ticket = -1;
-    this.#parts.clock.defer(() => {
-      if (request.ticket === -1) this.#tell(request, reply);
-    });
-  }
-
-  /** Packed at once: the input may not change, and its bytes count. @throws ERR_VALUE_INVALID, ERR_BODY_TOO_LARGE */
-  #wait(request: LinkRequest, number: number): void {
-    const { input } = request.envelope;
-    const packed = packedInput(request);
-    const payload = packed ?? (input === undefined ? undefined : packValue(input));
-    this.#checkSize(payload?.byteLength ?? 0);
-    this.#waiting.push({ request, number, payload });
-    this.#waitingBytes += payload?.byteLength ?? 0;
-  }
-
-  #checkSize(bytes: number): void {
-    const bytesMax = this.#parts.options.messageBytesMax;
-    if (bytes <= bytesMax) return;
-    throw new GrainError('ERR_BODY_TOO_LARGE', {
-      message: `${bytes} bytes are more than the ${bytesMax} that may go from process to process`,
-      bytes,
-      bytesMax,
-    });
-  }
-
-  /** The stream has room. */
-  #sendWaiting(): void {
-    const nowMs = this.#parts.clock.nowMs();
-    for (let left = this.#waiting.size; left > 0 && this.#isOpen; left -= 1) {
-      const waiting = this.#waiting.shift();
-      if (!waiting) break;
-      const { request, number, payload } = waiting;
-      this.#waitingBytes -= payload?.byteLength ?? 0;
-      if (this.#pending.get(number) !== request) continue;
-      if (request.envelope.deadlineMs <= nowMs) {
-        this.#pending.take(number);
-        this.#tell(request, { kind: 'error', error: new GrainError('ERR_CALL_EXPIRED'), host: undefined });
-      } else this.#write(request, number, payload);
-    }
-  }
-
-  /** @throws ERR_VALUE_INVALID, ERR_BODY_TOO_LARGE; then nothing is written */
-  #write(request: LinkRequest, number: number, payload: Uint8Array | undefined): void {
-    const { envelope, routing } = request;
-    const outlet = this.#outlet;
-    const { data } = outlet;
-    const nowMs = (this.#tickMs ??= this.#parts.clock.nowMs());
-    const flags = this.#writer.flagsOf(envelope, routing, payload);
-    outlet.begin(REQUEST, flags);
-    try {
-      this.#writer.head(data, envelope, routing, number, nowMs, true);
-      const packed = this.#payloadInto(payload, envelope.input);
-      if (packed === undefined) {
-        outlet.finish();
-        this.#pending.written(number, data.regionNumber, undefined);
-        return;
-      }
-      this.#checkSize(packed.byteLength);
-      outlet.drop();
-      this.#writer.takeBack();
-      // Once more, without names that the other end would learn out of turn.
-      outlet.begin(REQUEST, flags);
-      this.#writer.head(data, envelope, routing, number, nowMs, false);
-      const head = this.#takeBody();
-      const long = new LongMessage(REQUEST, flags, head, packed);
-      this.#pending.written(number, 0, long);
-      outlet.long(long);
-    } catch (error) {
-      outlet.drop();
-      this.#writer.takeBack();
-      throw error;
-    }
-  }
-
-  /** Writes the payload behind the head; answers it instead when the frame would become too long. */
-  #payloadInto(payload: Uint8Array | undefined, value: unknown): Uint8Array | undefined {
-    const outlet = this.#outlet;
-    const { data } = outlet;
-    const headBytes = outlet.bodyBytes;
-    if (payload === undefined) {
-      if (value === undefined) return undefined;
-      packInto(data, value);
-      if (!Outlet.isLong(outlet.bodyBytes)) return undefined;
-      const start = data.at - (outlet.bodyBytes - headBytes);
-      return new Uint8Array(data.bytes.subarray(start, data.at));
-    }
-    if (Outlet.isLong(headBytes + payload.byteLength)) return payload;
-    data.ensure(payload.byteLength);
-    data.bytes.set(payload, data.at);
-    data.at += payload.byteLength;
-    return undefined;
-  }
-
-  /** A copy of the body that was written; its frame is dropped. */
-  #takeBody(): Uint8Array {
-    const { data } = this.#outlet;
-    const body = new Uint8Array(data.bytes.subarray(data.at - this.#outlet.bodyBytes, data.at));
-    this.#outlet.drop();
-    return body;
+    if (this.isOpen) this.#sent.request(request);
+    else this.#sent.later(request, { kind: 'lost', wasSent: false });
   }
 
   cancel(request: LinkRequest): void {
-    const number = request.ticket;
-    request.ticket = undefined;
-    if (number === undefined || number < 0 || this.#pending.get(number) !== request) return;
-    const long = this.#pending.longOf(number);
-    const isWritten = this.#pending.isWritten(number);
-    this.#pending.take(number);
-    if (!isWritten || !this.#isOpen) return;
-    if (long && !long.isWhole) {
-      this.#outlet.dropLong(long);
-      return;
-    }
-    this.#outlet.begin(CANCEL, 0);
-    writeAnswer(this.#outlet.data, number, undefined);
-    this.#outlet.finish();
+    this.#sent.cancel(request, this.#state !== 'closed');
   }
 
   #tell(request: LinkRequest, reply: LinkReply): void {
-    request.ticket = undefined;
     try {
       request.onReply(reply);
     } catch (error) {
@@ -284,92 +110,13 @@ export class StreamLink implements Link, FrameSink, ArrivedAt {
     }
   }
 
-  // ---- Requests of the other end ----
-
-  /** An answer to a request of the other end. */
-  answer(request: ArrivedRequest, reply: LinkReply): void {
-    if (!this.#forget(request)) return;
-    switch (reply.kind) {
-      case 'result':
-        return this.#sendResult(request.number, reply.host, reply.payload, undefined);
-      case 'error':
-        return this.#sendError(request.number, reply.host, reply.error);
-      case 'lost': {
-        const code = reply.wasSent ? 'ERR_LINK_LOST' : 'ERR_ROUTE_FAILED';
-        return this.#sendError(request.number, undefined, new GrainError(code));
-      }
-    }
-  }
-
-  /** As `answer`, with a result that is not packed yet. */
-  answerValue(request: ArrivedRequest, output: unknown): void {
-    if (this.#forget(request)) this.#sendResult(request.number, undefined, undefined, output);
-  }
-
-  /** False: nobody waits for an answer any more. */
-  #forget(request: ArrivedRequest): boolean {
-    const place = request.number & 0xffff;
-    if (this.#arrived[place] !== request) return false;
-    this.#arrived[place] = undefined;
-    this.#arrivedCount -= 1;
-    this.#arrivedBytes -= request.payloadBytes;
-    return true;
-  }
-
-  #sendResult(
-    number: number,
-    host: string | undefined,
-    payload: Uint8Array | undefined,
-    output: unknown,
-  ): void {
-    const outlet = this.#outlet;
-    const flags = answerFlags(host, payload !== undefined || output !== undefined);
-    outlet.begin(RESULT, flags);
-    try {
-      writeAnswer(outlet.data, number, host);
-      const packed = this.#payloadInto(payload, output);
-      if (packed === undefined) outlet.finish();
-      else {
-        this.#checkSize(packed.byteLength);
-        outlet.drop();
-        outlet.begin(RESULT, flags);
-        writeAnswer(outlet.data, number, host);
-        // What was packed for somebody else is theirs: it may be gone when the last chunk leaves.
-        outlet.long(
-          new LongMessage(RESULT, flags, this.#takeBody(), payload ? new Uint8Array(packed) : packed),
-        );
-      }
-    } catch (error) {
-      outlet.drop();
-      const { code, message } = fromUnknown(error);
-      const told = code === 'ERR_BODY_TOO_LARGE' ? 'ERR_OUTPUT_TOO_LARGE' : 'ERR_OUTPUT_INVALID';
-      return this.#sendError(number, undefined, new GrainError(told, { message }));
-    }
-    this.#checkRoom();
-  }
-
-  #sendError(number: number, host: string | undefined, error: GrainError): void {
-    const outlet = this.#outlet;
-    outlet.begin(FAILURE, answerFlags(host, true));
-    writeAnswer(outlet.data, number, host);
-    writeError(outlet.data, error);
-    outlet.finish();
-    this.#checkRoom();
-  }
-
-  #checkRoom(): void {
-    if (this.#outlet.waitingBytes <= ANSWER_ROOM * this.#parts.options.queuedBytesMax) return;
-    this.destroy('the other end reads its answers too slowly');
-  }
-
-  // ---- Control ----
-
   control(kind: ControlKind, body: unknown): void {
     const packed = packValue(body ?? null);
-    if (!this.#isOpen) return;
+    this.#outlet.checkSize(packed.byteLength);
+    if (!this.isOpen) return;
     const flags = CONTROLS.indexOf(kind);
     if (packed.byteLength <= CHUNK_BYTES) this.#outlet.control(CONTROL, flags, packed);
-    else this.#outlet.longFirst(new LongMessage(CONTROL, flags, NOTHING, packed));
+    else this.#outlet.longFirst(new LongMessage(CONTROL, flags, NO_HEAD, packed));
   }
 
   /** Called now and then: asks whether the other end is there, and gives a silent one up. */
@@ -386,7 +133,7 @@ export class StreamLink implements Link, FrameSink, ArrivedAt {
   // ---- What comes ----
 
   #onBytes(bytes: Uint8Array): void {
-    if (!this.#isOpen) return;
+    if (this.#state === 'closed') return;
     this.#heardMs = this.#parts.clock.nowMs();
     this.#isPinged = false;
     try {
@@ -399,17 +146,14 @@ export class StreamLink implements Link, FrameSink, ArrivedAt {
   onFrame(kind: number, flags: number, bytes: Buffer, start: number, end: number): void {
     switch (kind) {
       case REQUEST:
-        return this.#onRequest(flags, bytes, start, end);
+        return this.#onRequest(flags, bytes, start, end, false);
       case RESULT:
       case FAILURE:
         return this.#onAnswer(kind, flags, bytes, start, end);
       case CANCEL:
         return this.#onCancel(bytes, start, end);
-      case CHUNK: {
-        const message = this.#chunks.push(flags, bytes, start, end);
-        if (message) this.#onLong(message);
-        return;
-      }
+      case CHUNK:
+        return this.#onChunk(flags, bytes, start, end);
       case PING:
         return this.#outlet.control(PONG, 0, undefined);
       case PONG:
@@ -421,61 +165,54 @@ export class StreamLink implements Link, FrameSink, ArrivedAt {
     }
   }
 
-  #onLong(message: Buffer): void {
+  #onChunk(flags: number, bytes: Buffer, start: number, end: number): void {
+    const message = this.#chunks.push(flags, bytes, start, end);
+    if (!message) return;
     const kind = message[0] ?? 0;
-    if (kind !== REQUEST && kind !== RESULT && kind !== CONTROL) {
-      throw broken(`a long message of the kind ${kind}`);
-    }
-    this.onFrame(kind, message[1] ?? 0, message, 2, message.length);
+    const messageFlags = message[1] ?? 0;
+    if (kind === REQUEST) this.#onRequest(messageFlags, message, 2, message.length, true);
+    else if (kind === RESULT) this.#onAnswer(kind, messageFlags, message, 2, message.length);
+    else if (kind === CONTROL) this.#onControl(messageFlags, message, 2, message.length);
+    else throw broken(`a long message of the kind ${kind}`);
   }
 
-  #onRequest(flags: number, bytes: Buffer, start: number, end: number): void {
-    const head = this.#reader.head(flags, bytes, start, end);
-    const place = head.correlation & 0xffff;
-    if (this.#arrived[place]) throw broken('a request whose number is in use');
-    const { requestsMax, queuedBytesMax } = this.#parts.options;
+  /** `isOwned`: the bytes are this request's alone. */
+  #onRequest(flags: number, bytes: Buffer, start: number, end: number, isOwned: boolean): void {
+    const head = this.#messages.head(flags, bytes, start, end);
     const payloadBytes = head.payloadAt === undefined ? 0 : end - head.payloadAt;
-    if (this.#arrivedCount >= requestsMax || this.#arrivedBytes + payloadBytes > queuedBytesMax) {
-      const error = new GrainError('ERR_LINK_FULL', { retryAfterMs: 50 });
-      return this.#sendError(head.correlation, undefined, error);
-    }
-    const request = new ArrivedRequest(this, head, bytes, end, this.#heardMs);
-    while (this.#arrived.length <= place) this.#arrived.push(undefined);
-    this.#arrived[place] = request;
-    this.#arrivedCount += 1;
-    this.#arrivedBytes += payloadBytes;
+    if (!this.#arrived.admit(head, payloadBytes)) return;
+    const request = new ArrivedRequest(this.#arrived, head, bytes, end, this.#heardMs);
+    this.#arrived.add(request);
     try {
       this.#parts.handlers.onRequest(this, request);
     } catch (error) {
       this.#blame('a request', error);
-      this.answer(request, { kind: 'error', error: fromUnknown(error), host: undefined });
+      request.settle({ kind: 'error', error: fromUnknown(error), host: undefined });
     }
-    request.detach();
+    if (!isOwned) request.detach();
   }
 
   #onAnswer(kind: number, flags: number, bytes: Buffer, start: number, end: number): void {
     const { correlation, host, payloadAt } = readAnswer(flags, bytes, start, end);
-    let reply: LinkReply;
     if (kind === RESULT) {
       const payload =
         payloadAt === undefined
           ? undefined
           : new Uint8Array(bytes.buffer, bytes.byteOffset + payloadAt, end - payloadAt);
-      reply = { kind: 'result', payload, host };
-    } else if (payloadAt === undefined) throw broken('an error without its code');
-    else reply = { kind: 'error', error: readError(bytes, payloadAt, end), host };
-    const request = this.#pending.take(correlation);
-    if (request) this.#tell(request, reply);
+      return this.#sent.answered(correlation, { kind: 'result', payload, host });
+    }
+    if (payloadAt === undefined) throw broken('an error without its code');
+    const error = readError(bytes, payloadAt, end);
+    this.#sent.answered(correlation, { kind: 'error', error, host });
   }
 
   #onCancel(bytes: Buffer, start: number, end: number): void {
     const { correlation } = readAnswer(0, bytes, start, end);
-    const request = this.#arrived[correlation & 0xffff];
-    if (request?.number === correlation) this.#abandon(request);
+    const request = this.#arrived.take(correlation);
+    if (request) this.#abandon(request);
   }
 
   #abandon(request: ArrivedRequest): void {
-    if (!this.#forget(request)) return;
     try {
       if (request.onCancel) request.onCancel();
       else request.cancel();
@@ -503,31 +240,29 @@ export class StreamLink implements Link, FrameSink, ArrivedAt {
 
   end(reason: string): void {
     if (!this.isOpen) return;
-    this.#isEnding = reason;
+    this.#state = 'ending';
     this.#outlet.onEmpty = () => {
-      this.#stream.end();
+      this.#parts.stream.end();
       this.#close(reason);
     };
     this.#outlet.wake();
   }
 
   destroy(reason: string): void {
-    if (!this.#isOpen) return;
+    if (this.#state === 'closed') return;
     this.#close(reason);
-    this.#stream.destroy();
+    this.#parts.stream.destroy();
   }
 
   #close(reason: string): void {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
     this.#parts.reader.isStopped = true;
     this.#outlet.close();
-    this.#pending.takeAll(this.#outlet.handed, (request, wasSent) =>
-      this.#tell(request, { kind: 'lost', wasSent }),
-    );
-    for (const request of [...this.#arrived]) if (request) this.#abandon(request);
+    this.#sent.close();
+    for (const request of this.#arrived.takeAll()) this.#abandon(request);
     try {
-      this.#parts.handlers.onClosed(this, this.#isEnding ?? reason);
+      this.#parts.handlers.onClosed(this, reason);
     } catch (error) {
       this.#blame('the end of the link', error);
     }
