@@ -203,6 +203,10 @@ export class RedisCommits {
   /** C3. */
   #lost(pending: PendingCommit, message: string): void {
     const { claim } = pending;
+    if (claim.ended?.kind === 'failed') {
+      pending.outcome = claim.ended;
+      return;
+    }
     const { grain, epoch } = claim.address;
     this.lostWrites += 1;
     this.#options.log.error({ grain, epoch, message }, 'store.lost_writes');
@@ -309,6 +313,7 @@ export class RedisCommits {
     if (claim.troubledMs === undefined) return;
     claim.troubledMs = undefined;
     this.#troubled.delete(claim);
+    if (this.#troubled.size === 0) this.#failures = 0;
   }
 
   #askAgainLater(): void {
@@ -324,7 +329,6 @@ export class RedisCommits {
     for (const claim of [...this.#troubled]) {
       if (claim.flying === 0 && claim.troubledMs !== undefined) this.#resume(claim, claim.troubledMs);
     }
-    if (this.#troubled.size === 0) this.#failures = 0;
   }
 
   #resume(claim: RedisClaim, sinceMs: number): void {

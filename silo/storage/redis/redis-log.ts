@@ -92,8 +92,10 @@ export class RedisLog {
   }
 
   #listen(): void {
-    this.#unsubscribe ??= this.#retry.client.subscribe(this.#channel, (message) =>
-      this.#wake(Number(textOf(message))),
+    this.#unsubscribe ??= this.#retry.client.subscribe(
+      this.#channel,
+      (message) => this.#wake(Number(textOf(message))),
+      () => void this.#look(),
     );
     this.#lookLater();
   }
@@ -109,6 +111,7 @@ export class RedisLog {
     const { client } = this.#retry;
     try {
       const reply = (await client.run(READ, this.#keys, [0, 0])) as RedisReply[];
+      if (this.#listeners.size === 0) return;
       const last = Number(textOf(bytesAt(reply, 1)));
       // A store that lost the end of its log has it grow again from an earlier position.
       if (last < this.#wokenTo) this.#wokenTo = 0;

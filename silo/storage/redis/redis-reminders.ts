@@ -3,7 +3,8 @@
 //   H1. A hint is written before the commit that needs it, and again after it: a partition whose hint is too early costs a
 //       look, one whose hint is missing costs lateness.
 //   H2. A hint is raised only after a look, in two steps `SECOND_LOOK_MS` apart (due-raise.lua), so a commit between its
-//       hint and its arrival is found by the second one. A store that lost hints gets them back from `sweep`.
+//       hint and its arrival is found by the second one.
+//   H3. A server that is another one than before may have lost hints: the next look makes them anew, from all partitions.
 import { loadScript, PARTITION_COUNT, type RedisKeys, type RedisReply } from '../../../directory/index.ts';
 import type { DueReminder, GrainCommit } from '../grain-storage.ts';
 import { parseGrainName } from '../stored-keys.ts';
@@ -23,11 +24,21 @@ export class RedisReminders {
   readonly #retry: RedisRetry;
   readonly #partitions: PartitionTable;
   readonly #keys: readonly [hints: string, said: string, looked: string];
+  #wasUp: boolean;
+  /** H3. */
+  #isSweepDue = false;
 
   constructor(retry: RedisRetry, partitions: PartitionTable, keys: RedisKeys) {
     this.#retry = retry;
     this.#partitions = partitions;
+    this.#wasUp = retry.client.isUp;
     this.#keys = [keys.shared('due-hints'), keys.shared('due-said'), keys.shared('due-looked')];
+  }
+
+  /** H3. Whoever starts finds the hints that are there. */
+  serverChanged(): void {
+    this.#isSweepDue = this.#wasUp;
+    this.#wasUp = true;
   }
 
   /** H1. Nobody waits for it: where it is lost, so is the commit, or the second one comes. */
@@ -47,6 +58,7 @@ export class RedisReminders {
     isWanted: (partition: number) => boolean,
   ): Promise<readonly DueReminder[]> {
     const { client } = this.#retry;
+    if (this.#isSweepDue) await this.#sweep(isWanted);
     const until = untilWallMs === Infinity ? '+inf' : untilWallMs;
     const found = (await this.#retry.ask(() =>
       client.run(LOOK, this.#keys.slice(0, 2), [until]),
@@ -108,8 +120,18 @@ export class RedisReminders {
     return undefined;
   }
 
-  /** Looks at every wanted partition, and writes the hints anew: after the server is another than before. */
-  async sweep(isWanted: (partition: number) => boolean): Promise<void> {
+  /** H3. */
+  async #sweep(isWanted: (partition: number) => boolean): Promise<void> {
+    this.#isSweepDue = false;
+    try {
+      await this.#hintAll(isWanted);
+    } catch (error) {
+      this.#isSweepDue = true;
+      throw error;
+    }
+  }
+
+  async #hintAll(isWanted: (partition: number) => boolean): Promise<void> {
     const wanted = Array.from({ length: PARTITION_COUNT }, (_, at) => at).filter(isWanted);
     for (let from = 0; from < wanted.length; from += SWEEP_AT_ONCE) {
       await Promise.all(

@@ -132,8 +132,9 @@ export class RedisStorage implements GrainStorage {
       afterStored: this.#afterStored,
     });
     this.#reads = new RedisReads(this.#retry, this.#commits, this.#partitions);
-    this.#stopEvents = client.onEvent(({ kind }) => {
-      if (kind === 'down') return this.#commits.connectionEnded();
+    this.#stopEvents = client.onEvent((event) => {
+      if (event.kind === 'down') return this.#commits.connectionEnded();
+      if (!event.isSame) this.#reminders.serverChanged();
       this.#retry.wake();
       this.#commits.wake();
     });
@@ -311,12 +312,6 @@ export class RedisStorage implements GrainStorage {
   async nextReminderMs(isWanted: (partition: number) => boolean = ALL): Promise<number | undefined> {
     this.#assertOpen();
     return await this.#reminders.next(isWanted);
-  }
-
-  /** Makes the hints anew from what is stored: after the server became another one, which may have lost some. */
-  async sweepReminders(isWanted: (partition: number) => boolean = ALL): Promise<void> {
-    this.#assertOpen();
-    await this.#reminders.sweep(isWanted);
   }
 
   // ---- Records and listings ----
