@@ -217,6 +217,13 @@ export function listLog(lines: LogLine[]): Logger {
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 
+export interface PeerOptions {
+  readonly options?: LinkOptions;
+  readonly secret?: string;
+  readonly cluster?: string;
+  readonly seed?: number;
+}
+
 /** A process: its links, and what came to it. It answers inputs with themselves, unless `onRequest` is set. */
 export class Peer {
   readonly self: LinkPeer;
@@ -234,17 +241,7 @@ export class Peer {
   };
   port = 0;
 
-  constructor(
-    network: Network,
-    clock: FakeClock,
-    incarnation: string,
-    given: {
-      readonly options?: LinkOptions;
-      readonly secret?: string;
-      readonly cluster?: string;
-      readonly seed?: number;
-    } = {},
-  ) {
+  constructor(network: Network, clock: FakeClock, incarnation: string, given: PeerOptions = {}) {
     this.self = { incarnation, name: `name of ${incarnation}`, role: 'silo' };
     this.links = new Links({
       network,
@@ -307,9 +304,13 @@ export class World {
     }
   }
 
+  async peer(incarnation: string, given: PeerOptions = {}): Promise<Peer> {
+    return await new Peer(this.network, this.clock, incarnation, given).listen();
+  }
+
   async two(options: LinkOptions = {}): Promise<readonly [Peer, Peer]> {
-    const left = await new Peer(this.network, this.clock, 'a', { options, seed: 1 }).listen();
-    const right = await new Peer(this.network, this.clock, 'b', { options, seed: 2 }).listen();
+    const left = await this.peer('a', { options, seed: 1 });
+    const right = await this.peer('b', { options, seed: 2 });
     left.dial(right);
     await this.settle();
     return [left, right];
