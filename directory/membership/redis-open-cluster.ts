@@ -126,10 +126,7 @@ class Opening {
   /** Gives each partition the generation of the record, then notes that (O2). */
   async #finish(record: Record): Promise<void> {
     const { client, keys, log } = this.#options;
-    const args = [record.generation, ...record.replaced];
-    const replies = await inParts((partition) =>
-      asked(runScript(client, SEAL, [keys.generation(partition)], args), 'unknown'),
-    );
+    const replies = await inParts((partition) => this.#seal(keys.generation(partition), record));
     const foreign = replies.find((reply) => textOf(reply) !== record.generation);
     if (foreign !== undefined) {
       // A creator of a record that is gone was still at work: rare, and nothing that we may decide alone.
@@ -143,6 +140,17 @@ class Opening {
     if (noted !== 1) return;
     if (this.#how === 'found') this.#how = 'finished';
     log.info({ generation: record.generation }, 'cluster.completed');
+  }
+
+  /** Gives a partition its generation; answers the one that it has then. */
+  async #seal(key: string, { generation, replaced }: Record): Promise<RedisReply> {
+    const { client } = this.#options;
+    // Plain commands, in this order: mostly there is nothing to replace, and a thousand scripts are a load.
+    const isSet = asked(client.call('SET', [key, generation, 'NX']), 'unknown');
+    const look = asked(client.call('GET', [key]), 'none');
+    const [, found] = await Promise.all([isSet, look]);
+    if (!replaced.includes(textOf(found) ?? '')) return found;
+    return asked(runScript(client, SEAL, [key], [generation, ...replaced]), 'unknown');
   }
 
   async #read(): Promise<Record | undefined> {

@@ -15,6 +15,7 @@ import {
 import { openRedisClient, untilUp } from '../../directory/redis/system-redis-client.ts';
 import { GrainError, SeededRng } from '../../lib/index.ts';
 import { systemClock } from '../../lib/internal.ts';
+import { FakeRedis, FakeRedisClient } from '../support/fake-redis/index.ts';
 import { needsRedis, type RedisServer, startRedis } from '../support/redis-server.ts';
 import { candidate, keptLog } from './membership-support.ts';
 
@@ -138,9 +139,10 @@ needsRedis('membership on Redis', () => {
       assert.deepEqual(await generations(), new Set([found.generation]));
     });
 
-    // A whole creation is two looks at the record, 1,024 at partitions, the creation, a look, 1,024 seals and a note.
+    // A creation is a look at the record, 1,024 at partitions, a look, the making, a look, 2,048 for the seals, a note (3,077).
     const steps = [
-      1, 2, 3, 500, 1_024, 1_025, 1_026, 1_027, 1_028, 1_029, 1_030, 1_100, 1_500, 2_051, 2_052, 2_053, 2_054,
+      1, 2, 3, 500, 1_024, 1_025, 1_026, 1_027, 1_028, 1_029, 1_030, 1_031, 1_100, 1_500, 2_053, 3_074, 3_075,
+      3_076, 3_077, 3_078,
     ];
     for (const isSent of [false, true]) {
       it(`openCluster: a crash ${isSent ? 'after' : 'before'} a call, at each, is finished by the next one`, async function () {
@@ -372,3 +374,33 @@ needsRedis('membership on Redis', () => {
     });
   });
 });
+
+describe('membership on the Redis of the simulator', () => {
+  it('openCluster and changes: with the same scripts in another Lua, come to the same', async () => {
+    const server = new FakeRedis({ clock: systemClock, rng: new SeededRng(1) });
+    const wire = { toServer: soonest, toClient: soonest, toSubscriber: soonest, close: () => undefined };
+    const client = new FakeRedisClient({ server, clock: systemClock, dial: () => wire });
+    await untilUp(client);
+    const rng = new SeededRng(2);
+    const common = { client, keys: KEYS, clock: systemClock, rng, log: keptLog() };
+    const left = witness();
+    const made = await openCluster({ ...common, witness: left, onDataLoss: 'refuse' });
+    await client.call('DEL', [KEYS.generation(9)]);
+    const refused = openCluster({ ...common, witness: left, onDataLoss: 'refuse' });
+    await assert.rejects(refused, hasCode('ERR_STORE_LOST'));
+    const anew = await openCluster({ ...common, witness: left, onDataLoss: 'start_empty' });
+    assert.notEqual(anew.generation, made.generation);
+    const table = new RedisMembershipTable(client, KEYS);
+    const base = (await table.read()) as MembershipView;
+    const next = { ...base, number: base.number + 1, stamp: 's' };
+    assert.equal((await table.change(next, base)).kind, 'changed');
+    assert.deepEqual(await table.change(next, base), { kind: 'conflict', view: next });
+    assert.deepEqual(await table.vote('x', 'a', ['a', 'b'], 1_000), ['a']);
+    assert.deepEqual(server.halfWritten, []);
+    await client.close();
+  });
+});
+
+function soonest(run: () => void): void {
+  systemClock.defer(run);
+}
