@@ -221,6 +221,16 @@ needsRedis('membership on Redis', () => {
       assert.notEqual(made.generation, stranger.generation);
     });
 
+    it('openCluster: a partition of a stranger while the cluster is being made, is not written over unasked', async () => {
+      await openCluster(opening());
+      await client.call('HSET', [RECORD, 'c', '0']);
+      await client.call('SET', [KEYS.generation(5), 'stranger']);
+      await assert.rejects(openCluster(opening()), hasCode('ERR_STORE_LOST'));
+      assert.ok((await generations()).has('stranger'));
+      const made = await openCluster(opening({ onDataLoss: 'start_empty' }));
+      assert.deepEqual(await generations(), new Set([made.generation]));
+    });
+
     it('openCluster: several starting empty at once, agree', async () => {
       await openCluster(opening());
       await client.call('DEL', [KEYS.generation(5)]);
