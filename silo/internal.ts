@@ -44,6 +44,8 @@ export { type LinkOptions, resolveLinkOptions } from './transport/link-options.t
 export { type LinksHandlers, Links, type LinksParts } from './transport/links.ts';
 export type * from './transport/network.ts';
 export { packInto, packValue, unpackValue } from './transport/packed-values.ts';
+export { Meeting } from './transport/meeting.ts';
+export { MessageOutlet } from './transport/message-outlet.ts';
 export { StreamLink } from './transport/stream-link.ts';
 export {
   createSystemNetwork,

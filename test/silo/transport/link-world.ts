@@ -33,6 +33,8 @@ export class PairEnd implements ByteStream {
   deliveredBytes = 0;
   isEnded = false;
   isClosed = false;
+  /** Changes what is written. */
+  spoil: ((bytes: Uint8Array) => Uint8Array) | undefined = undefined;
   #isFull = false;
 
   constructor(remote: string) {
@@ -45,7 +47,7 @@ export class PairEnd implements ByteStream {
 
   write(bytes: Uint8Array): boolean {
     if (this.isClosed || this.isEnded) return true;
-    this.written.push(bytes);
+    this.written.push(this.spoil ? this.spoil(bytes) : bytes);
     this.#isFull = this.backlogBytes > this.roomBytes;
     return !this.#isFull;
   }
