@@ -20,7 +20,7 @@ import {
   type RedisServerOptions,
   startRedis,
 } from '../support/redis-server.ts';
-import { connectRedis } from './redis-support.ts';
+import { connectRedis, eventually } from './redis-support.ts';
 
 const TIMEOUT_MS = 150;
 const count = scriptOf('count', `return redis.call('HINCRBY', KEYS[1], 'n', ARGV[1])`);
@@ -256,7 +256,7 @@ needsRedis('Redis client', () => {
     });
     const publish = async (message: string): Promise<void> => {
       // The subscription is made in the background.
-      while ((await direct.call('PUBLISH', ['{c}:x', message])) === 0);
+      await eventually(async () => (await direct.call('PUBLISH', ['{c}:x', message])) === 1);
       while (!got.includes(message)) await new Promise<void>((resolve) => (wake = resolve));
     };
     await publish('one');
@@ -265,7 +265,7 @@ needsRedis('Redis client', () => {
     await publish('two');
     assert.deepEqual(got, ['one', 'two']);
     stop();
-    while ((await direct.call('PUBLISH', ['{c}:x', 'three'])) !== 0);
+    await eventually(async () => (await direct.call('PUBLISH', ['{c}:x', 'three'])) === 0);
     assert.deepEqual(got, ['one', 'two']);
   });
 

@@ -1,7 +1,7 @@
 // Real Redis servers for tests: each on a free port of 127.0.0.1, its data in a temporary folder, gone afterwards.
 // Also killed when the process that runs the tests ends; a run that is itself killed with -9 leaves them behind.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -15,8 +15,8 @@ export interface RedisServerOptions {
   readonly dir?: string;
   /** Further arguments of redis-server, after ours. */
   readonly args?: readonly string[];
-  /** Asked for a second node of a cluster, a Sentinel…; @default 'redis-server' */
-  readonly binary?: string;
+  /** Not a store but a Sentinel, which watches the primary on this port under the name `mymaster`. */
+  readonly sentinelOf?: number;
 }
 
 export interface RedisServer {
@@ -118,13 +118,9 @@ class SpawnedRedis implements RedisServer {
   }
 
   async start(): Promise<void> {
-    const { appendfsync = 'no', args = [], binary = 'redis-server' } = this.#options;
     const log = path.join(this.dir, 'log');
     const output = openSync(log, 'a');
-    const persistence =
-      appendfsync === 'no' ? ['--appendonly', 'no'] : ['--appendonly', 'yes', '--appendfsync', appendfsync];
-    const own = ['--port', `${this.port}`, '--bind', '127.0.0.1', '--dir', this.dir, '--save', ''];
-    const child = spawn(binary, [...own, ...persistence, ...args], { stdio: ['ignore', output, output] });
+    const child = spawn('redis-server', this.#arguments(), { stdio: ['ignore', output, output] });
     closeSync(output);
     this.#child = child;
     running.add(child);
@@ -144,6 +140,25 @@ class SpawnedRedis implements RedisServer {
       }
       await new Promise<void>((resolve) => systemClock.setTimer(POLL_MS, resolve));
     }
+  }
+
+  #arguments(): readonly string[] {
+    const { appendfsync = 'no', args = [], sentinelOf } = this.#options;
+    const own = ['--port', `${this.port}`, '--bind', '127.0.0.1', '--dir', this.dir];
+    if (sentinelOf !== undefined) {
+      // It writes into its file what it learns.
+      const file = path.join(this.dir, 'sentinel.conf');
+      const lines = [
+        `sentinel monitor mymaster 127.0.0.1 ${sentinelOf} 2`,
+        'sentinel down-after-milliseconds mymaster 500',
+        'sentinel failover-timeout mymaster 3000',
+      ];
+      writeFileSync(file, `${lines.join('\n')}\n`);
+      return [file, '--sentinel', ...own, ...args];
+    }
+    const persistence =
+      appendfsync === 'no' ? ['--appendonly', 'no'] : ['--appendonly', 'yes', '--appendfsync', appendfsync];
+    return [...own, '--save', '', ...persistence, ...args];
   }
 
   async kill9(): Promise<void> {
@@ -182,16 +197,17 @@ class SpawnedRedis implements RedisServer {
 }
 
 /** Whether the server answers PING; one that still loads its data does not count. */
-function answersPing(port: number): Promise<boolean> {
+async function answersPing(port: number): Promise<boolean> {
+  return /^(\+PONG|-NOAUTH)/.test(await askRaw(port, 'PING'));
+}
+
+/** The bytes of the answer to one inline command, of any kind of server; '' when there is none. */
+export function askRaw(port: number, command: string): Promise<string> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    const end = (isReady: boolean): void => {
-      socket.destroy();
-      resolve(isReady);
-    };
-    socket.once('connect', () => socket.write('PING\r\n'));
-    socket.once('data', (bytes) => end(/^(\+PONG|-NOAUTH)/.test(bytes.toString('latin1'))));
-    socket.once('error', () => end(false));
-    socket.once('close', () => end(false));
+    const socket = connect(port, '127.0.0.1', () => socket.end(`${command}\r\n`));
+    let answer = '';
+    socket.setEncoding('latin1').on('data', (text: string) => (answer += text));
+    socket.once('error', () => resolve(''));
+    socket.once('close', () => resolve(answer));
   });
 }

@@ -57,6 +57,9 @@ export class FakeRedis {
   /** As a replica, or a master that has just been demoted. */
   isReadOnly = false;
   isOutOfMemory = false;
+  /** Sees every script that ran: by its SHA, with what it answered. */
+  onScript:
+    ((sha: string, keys: readonly string[], args: readonly string[], reply: FakeReply) => void) | undefined;
   /** Another one after each restart. */
   runId: string;
   readonly #options: FakeRedisOptions;
@@ -155,7 +158,7 @@ export class FakeRedis {
   #administer(name: string, args: readonly string[]): FakeReply {
     switch (name) {
       case 'EVALSHA':
-        return this.#runScript(this.#scripts.get(at(args, 0).toLowerCase()), args);
+        return this.#runScript(at(args, 0).toLowerCase(), args);
       case 'EVAL':
         return this.#eval(args);
       case 'SCRIPT':
@@ -274,10 +277,11 @@ export class FakeRedis {
 
   #eval(args: readonly string[]): FakeReply {
     const sha = this.#script(['LOAD', at(args, 0)]);
-    return typeof sha === 'string' ? this.#runScript(this.#scripts.get(sha), args) : sha;
+    return typeof sha === 'string' ? this.#runScript(sha, args) : sha;
   }
 
-  #runScript(ref: number | undefined, args: readonly string[]): FakeReply {
+  #runScript(sha: string, args: readonly string[]): FakeReply {
+    const ref = this.#scripts.get(sha);
     if (ref === undefined) return NO_SCRIPT;
     this.counts.scripts += 1;
     const keyCount = Number(at(args, 1));
@@ -285,9 +289,11 @@ export class FakeRedis {
     if (keys.length !== keyCount)
       return new RedisError("ERR Number of keys can't be greater than number of args");
     if (this.#options.anyKeys !== true) checkTags(keys);
-    const reply = luaMachine.run(ref, keys, args.slice(2 + keyCount), (words) => this.#fromScript(words));
+    const rest = args.slice(2 + keyCount);
+    const reply = luaMachine.run(ref, keys, rest, (words) => this.#fromScript(words));
     const isFault = this.isReadOnly || this.isOutOfMemory;
     if (reply instanceof RedisError && this.data.hasWritten && !isFault) this.halfWritten.push(reply.text);
+    this.onScript?.(sha, keys, rest, reply);
     return reply;
   }
 
