@@ -343,7 +343,7 @@ export class Silo implements ClusterClient, CallSender {
     }
     const grain = { tenant, core, key: key ?? '' };
     const isHere = host.isStateless || host.table.get(tenant, grain.key) !== undefined;
-    if (!isHere && neighbours.isElsewhere(envelope, grain)) neighbours.sendOn(envelope, grain);
+    if (!isHere && neighbours.isElsewhere(envelope, grain, false)) neighbours.sendOn(envelope, grain);
     else this.#open(envelope);
     if (!envelope.isSettled) this.watch(envelope);
   }

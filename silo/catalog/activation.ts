@@ -1012,7 +1012,7 @@ export class Activation implements GrainId {
     else this.host.table.removed(this);
     for (const message of this.#takeWaiting()) {
       // A timer is of its activation: its tick must not wake the next one.
-      if (message.envelope.kind !== 'timer') this.host.admit(message, this.tenant, this.key);
+      if (message.envelope.kind !== 'timer') this.host.admit(message, this.tenant, this.key, true);
     }
   }
 }

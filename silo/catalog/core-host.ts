@@ -274,18 +274,21 @@ export class CoreHost {
     return paused;
   }
 
-  admit(message: Message, tenant: string, key: string): void {
+  /** `hasLeft`: the grain's activation here has just ended. */
+  admit(message: Message, tenant: string, key: string, hasLeft = false): void {
     if (this.#closedFor) this.#turnAway(message.envelope);
     else if (this.#stateless) this.#stateless.admit(message, tenant);
     else if (!this.#silo.neighbours || this.table.get(tenant, key)) this.table.admit(message, tenant, key);
-    else this.#admitNew(message, { tenant, core: this.definition.name, key }, this.#silo.neighbours);
+    else this.#admitNew(message, { tenant, core: this.definition.name, key }, hasLeft);
   }
 
   /** A grain without an activation here: it may be another silo's. */
-  #admitNew(message: Message, grain: GrainId, neighbours: Neighbours): void {
-    const isHere = this.definition.instance.placement === 'prefer_local' && message.envelope.tries === 0;
-    if (!isHere && neighbours.isElsewhere(message.envelope, grain))
-      neighbours.sendOn(message.envelope, grain);
+  #admitNew(message: Message, grain: GrainId, hasLeft: boolean): void {
+    const { envelope } = message;
+    const { neighbours } = this.#silo;
+    const isPlacedHere = this.definition.instance.placement === 'prefer_local' && envelope.tries === 0;
+    if (!isPlacedHere && neighbours?.isElsewhere(envelope, grain, hasLeft))
+      neighbours.sendOn(envelope, grain);
     else this.table.admit(message, grain.tenant, grain.key);
   }
 

@@ -182,7 +182,7 @@ export class ClusterLife implements LinksHandlers {
       lease: this.#session ?? FOREVER,
       directory: this.#parts.makeDirectory(this.membership.generation),
       claimView: () => this.#claimView,
-      isElsewhere: (envelope, grain) => this.router.isElsewhere(envelope, grain),
+      isElsewhere: (envelope, grain, hasLeft) => this.router.isElsewhere(envelope, grain, hasLeft),
       sendOn: (envelope, grain) => this.router.sendOn(envelope, grain),
       sendAway: (envelope) => this.sendAway(envelope),
       toOwner: (envelope, owner) => this.router.toOwner(envelope, owner),

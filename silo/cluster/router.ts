@@ -102,10 +102,17 @@ export class Router {
     for (const parked of [...this.#parked]) this.#unpark(parked);
   }
 
-  /** Whether a grain without an activation here is another silo's. */
-  isElsewhere(envelope: Envelope, grain: GrainId): boolean {
-    if (envelope instanceof InboundEnvelope && (envelope.routing.toOwner || envelope.routing.hops <= 0))
-      return false;
+  /**
+   * Whether a grain without an activation here is another silo's. `hasLeft`: it has just left, so that a sender who took
+   * this silo for its owner was right, and no longer is.
+   */
+  isElsewhere(envelope: Envelope, grain: GrainId, hasLeft: boolean): boolean {
+    if (envelope instanceof InboundEnvelope) {
+      const { routing, from } = envelope;
+      if ((routing.toOwner && !hasLeft) || routing.hops <= 0) return false;
+      // Whoever sends it on has not got it: the hint was old, and would send it back.
+      if (this.#cache.get(grain) === from.incarnation) this.#cache.forget(grain);
+    }
     const target = this.#targetOf(grain);
     return target !== undefined && target !== this.#parts.self;
   }
