@@ -12,6 +12,7 @@ import { commitProblem } from '../commit-check.ts';
 import type { CommitOutcome, GrainCommit } from '../grain-storage.ts';
 import { addendProblem, type CommitCall, commitCall } from './commit-call.ts';
 import type { PartitionTable, RedisClaim } from './redis-claim.ts';
+import { type ConfirmOptions, RedisConfirmation } from './redis-confirmation.ts';
 import { isPassing, lastingError, mayHaveRun, silentError } from './redis-errors.ts';
 import { bytesAt } from './redis-head.ts';
 import { RETRY_BACKOFF } from './redis-retry.ts';
@@ -42,7 +43,7 @@ export interface CommitsOptions {
   /** How long an outcome may stay unknown. */
   readonly limitMs: number;
   /** Acknowledged only when so many replicas have it, or never (WAIT). */
-  readonly confirm: { readonly replicas: number; readonly waitMs: number } | undefined;
+  readonly confirm: ConfirmOptions | undefined;
   /** Before a commit with extras is sent, and after it is stored; `outboxEnd` as commit.lua answers it. */
   readonly beforeSend: (claim: RedisClaim, commit: GrainCommit) => void;
   readonly afterStored: (claim: RedisClaim, commit: GrainCommit, outboxEnd: number) => void;
@@ -62,16 +63,16 @@ export class RedisCommits {
   readonly #troubled = new Set<RedisClaim>();
   #timer: TimerHandle | undefined;
   #failures = 0;
-  /** Stored, but not known to be on enough replicas yet. */
-  #unconfirmed: PendingCommit[] = [];
-  /** Counts connections: a WAIT covers only what its own connection wrote. */
-  #connection = 0;
+  readonly #confirmation: RedisConfirmation | undefined;
   lostWrites = 0;
 
   constructor(options: CommitsOptions) {
     this.#options = options;
     this.#client = options.client;
     this.#clock = options.clock;
+    const { client, confirm } = options;
+    this.#confirmation =
+      confirm && new RedisConfirmation({ ...confirm, client, told: (...told) => this.#confirmed(...told) });
   }
 
   // ---- Hand-over ----
@@ -142,8 +143,13 @@ export class RedisCommits {
   #stored(pending: PendingCommit, outboxEnd: number): void {
     const { claim, extras } = pending;
     if (extras) this.#options.afterStored(claim, extras, outboxEnd);
-    if (this.#options.confirm) return this.#confirmLater(pending);
-    this.#acknowledge(pending);
+    this.#storedForNow(pending);
+  }
+
+  #storedForNow(pending: PendingCommit): void {
+    if (!this.#confirmation) return this.#acknowledge(pending);
+    pending.claim.flying += 1;
+    this.#confirmation.add(pending);
   }
 
   #acknowledge(pending: PendingCommit): void {
@@ -164,7 +170,7 @@ export class RedisCommits {
     switch (textOf(bytesAt(reply, 0))) {
       case 'done':
         if (pending.extras) this.#options.afterStored(claim, pending.extras, 0);
-        return this.#options.confirm ? this.#confirmLater(pending) : this.#acknowledge(pending);
+        return this.#storedForNow(pending);
       case 'gap':
         return this.#gap(pending, number(1));
       case 'fenced': {
@@ -350,41 +356,20 @@ export class RedisCommits {
   // ---- Confirmation by replicas ----
 
   connectionEnded(): void {
-    this.#connection += 1;
+    this.#confirmation?.connectionEnded();
   }
 
-  /** One WAIT for everything that was stored in this turn of the loop. */
-  #confirmLater(pending: PendingCommit): void {
-    pending.claim.flying += 1;
-    if (this.#unconfirmed.push(pending) > 1) return;
-    const connection = this.#connection;
-    queueMicrotask(() => void this.#confirm(connection));
-  }
-
-  async #confirm(connection: number): Promise<void> {
-    const { confirm } = this.#options;
-    const batch = this.#unconfirmed;
-    this.#unconfirmed = [];
-    let failure: unknown;
-    try {
-      const { replicas = 0, waitMs = 0 } = confirm ?? {};
-      const count = await this.#client.call('WAIT', [replicas, waitMs]);
-      if (typeof count !== 'number' || count < replicas) {
-        failure = new Error(`${String(count)} of ${replicas} replicas confirmed in ${waitMs} ms`);
-      } else if (connection !== this.#connection) failure = new Error('the connection ended meanwhile');
-    } catch (error) {
-      failure = error;
-    }
-    for (const pending of batch) {
+  readonly #confirmed = (commits: readonly PendingCommit[], failure: unknown): void => {
+    for (const pending of commits) {
       pending.claim.flying -= 1;
       if (failure === undefined) this.#acknowledge(pending);
       else {
-        // Stored here, perhaps not for long: asked again, it is confirmed by the next WAIT, or not found.
+        // Stored there, perhaps not for long.
         pending.mayHaveRun = true;
         pending.lastError = failure;
         this.#trouble(pending.claim);
       }
     }
-    for (const pending of batch) this.#tell(pending.claim);
-  }
+    for (const pending of commits) this.#tell(pending.claim);
+  };
 }

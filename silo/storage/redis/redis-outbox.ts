@@ -3,8 +3,9 @@
 //   O1. An entry is in the log before it is gone from the outbox: two relays at once, or one that dies, only repeat.
 //   O2. Entries of a partition reach the log in their order; so those of a grain do.
 //   O3. A partition is marked before the commit that puts something into its outbox is sent. The mark goes only when it was
-//       not renewed between two sweeps and the outbox is empty; who commits renews it every `MARK_MS`, long before.
-import { loadScript, type RedisKeys, type RedisReply } from '../../../directory/index.ts';
+//       not renewed between two sweeps and the outbox is empty; who commits renews it every `MARK_MS`, long before. A
+//       server that is another one than before may have lost marks: the next sweep looks at all partitions.
+import { loadScript, PARTITION_COUNT, type RedisKeys, type RedisReply } from '../../../directory/index.ts';
 import type { Logger } from '../../../lib/index.ts';
 import type { PartitionTable } from './redis-claim.ts';
 import { bytesAt } from './redis-head.ts';
@@ -21,6 +22,7 @@ const ENTRIES_AT_ONCE = 500;
 const PARTITIONS_AT_ONCE = 128;
 const MARK_MS = 10_000;
 const AFTER_FAILURE_MS = 1_000;
+const PARTITIONS: readonly number[] = Array.from({ length: PARTITION_COUNT }, (_, at) => at);
 /** First byte of an entry that tells of a forgotten grain; of an emission it is another (commit-call.ts). */
 const ERASE = 102;
 
@@ -42,10 +44,20 @@ export class RedisOutbox {
   #waiting = new Set<number>();
   #round: Promise<void> | undefined;
   #isClosed = false;
+  #wasUp: boolean;
+  #isLookDue = false;
 
   constructor(parts: OutboxParts) {
     this.#parts = parts;
+    this.#wasUp = parts.retry.client.isUp;
     this.#dirtyKey = parts.keys.shared('outbox-dirty');
+  }
+
+  /** O3. */
+  serverChanged(): void {
+    this.#isLookDue = this.#wasUp;
+    this.#wasUp = true;
+    this.#markedMs.clear();
   }
 
   /** O3. Sent ahead of the commit on the same connection. */
@@ -54,8 +66,9 @@ export class RedisOutbox {
     const nowMs = clock.nowMs();
     if (nowMs - (this.#markedMs.get(partition) ?? -Infinity) < MARK_MS) return;
     this.#markedMs.set(partition, nowMs);
-    // Where this fails the commit does as well, or is asked again, and the mark with it.
-    client.call('HINCRBY', [this.#dirtyKey, partition, 1]).catch(() => void this.#markedMs.delete(partition));
+    this.#parts.retry
+      .ask(() => client.call('HINCRBY', [this.#dirtyKey, partition, 1]))
+      .catch(() => void this.#markedMs.delete(partition));
   }
 
   /** Something of the partition waits to be relayed. */
@@ -96,11 +109,11 @@ export class RedisOutbox {
       const partition = textOf(bytesAt(found, at));
       if (isWanted(Number(partition))) marks.set(partition, textOf(bytesAt(found, at + 1)));
     }
-    for (const partition of marks.keys()) this.#waiting.add(Number(partition));
-    if (marks.size > 0 && !this.#round) this.#begin();
-    while (this.#round && [...marks.keys()].some((partition) => this.#waiting.has(Number(partition)))) {
-      await this.#round;
-    }
+    const looked = this.#isLookDue ? PARTITIONS.filter(isWanted) : [...marks.keys()].map(Number);
+    this.#isLookDue = false;
+    for (const partition of looked) this.#waiting.add(partition);
+    if (looked.length > 0 && !this.#round) this.#begin();
+    while (this.#round && looked.some((partition) => this.#waiting.has(partition))) await this.#round;
     await this.#round;
     for (const [partition, mark] of marks) {
       if (this.#seen.get(partition) === mark) await this.#unmark(partition, mark);

@@ -40,6 +40,7 @@ import type {
   StoredEmission,
 } from '../grain-storage.ts';
 import { PartitionTable, RedisClaim } from './redis-claim.ts';
+import type { ConfirmOptions } from './redis-confirmation.ts';
 import { FENCED, RedisCommits } from './redis-commits.ts';
 import { type OnEmissions, RedisEmissions } from './redis-emissions.ts';
 import { RedisGrains } from './redis-grains.ts';
@@ -59,9 +60,9 @@ export interface RedisStorageOptions {
   readonly limitMs?: number;
   /**
    * WAIT: a commit counts as done only when so many replicas have it. `waitMs` is how long one WAIT takes at most; the
-   * connection does nothing else meanwhile. @default none
+   * connection does nothing else meanwhile. Not for Redis Cluster. @default none
    */
-  readonly confirm?: { readonly replicas: number; readonly waitMs: number };
+  readonly confirm?: ConfirmOptions;
 }
 
 export interface RedisStorageParts {
@@ -134,7 +135,10 @@ export class RedisStorage implements GrainStorage {
     this.#reads = new RedisReads(this.#retry, this.#commits, this.#partitions);
     this.#stopEvents = client.onEvent((event) => {
       if (event.kind === 'down') return this.#commits.connectionEnded();
-      if (!event.isSame) this.#reminders.serverChanged();
+      if (!event.isSame) {
+        this.#reminders.serverChanged();
+        this.#outbox.serverChanged();
+      }
       this.#retry.wake();
       this.#commits.wake();
     });

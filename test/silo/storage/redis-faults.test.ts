@@ -294,8 +294,8 @@ needsRedis('Redis storage under faults', () => {
   });
 
   it('Confirmation: by replicas that are not there, is never given; with one, it is', async () => {
-    const confirm = { replicas: 1, waitMs: 50 };
-    const world = await openApart({ args: ['--repl-diskless-sync-delay', '0'] }, { limitMs: 120, confirm });
+    const confirm = { replicas: 1, waitMs: 300 };
+    const world = await openApart({ args: ['--repl-diskless-sync-delay', '0'] }, { limitMs: 500, confirm });
     const { storage, server: own } = world;
     const claim = await claimOf(storage);
     assert.deepEqual(kinds(await pushing(storage, claim, 1, 3)), ['failed ERR_STORE_FAILED unknown']);
