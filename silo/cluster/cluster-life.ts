@@ -216,12 +216,13 @@ export class ClusterLife implements LinksHandlers {
     this.#session?.onDead(() => this.#buried());
     await this.#session?.start();
     await membership.start();
+    // Before coming in: where the whole cluster crashed, it is the first who comes back that finds out.
+    this.#detector.start();
     if (this.silo) await this.#comeIn(this.silo);
     else {
       this.#lookForSilos();
       await this.#reachSomebody();
     }
-    this.#detector.start();
     this.#state = this.#state === 'new' ? 'started' : this.#state;
     this.#armSweep();
   }
@@ -333,10 +334,12 @@ export class ClusterLife implements LinksHandlers {
 
   /** A tombstone lies over our session, so a view calls us dead, or should. */
   #buried(): void {
-    this.membership.refresh().then(
-      () => this.#over('dead'),
-      () => this.#over('dead'),
-    );
+    // The others must not go on taking it for alive; where the record cannot be reached, they find out by themselves.
+    const { incarnation, membership } = this;
+    membership
+      .declareDead(incarnation, 'a tombstone lies over its session')
+      .catch((err: unknown) => this.#parts.log.warn({ err }, 'life.not_declared'))
+      .finally(() => this.#over('dead'));
   }
 
   async #isInView(): Promise<boolean> {
@@ -510,6 +513,7 @@ export class ClusterLife implements LinksHandlers {
 
   onClosed(link: Link): void {
     this.#asks.onClosed(link);
+    this.#detector.hint();
   }
 
   // --- subscriptions and reports -----------------------------------------------------------------------------------
