@@ -34,8 +34,8 @@ export interface ContestantSpec {
   open(setting: Setting): Promise<Contestant>;
 }
 
-/** `rate`: units per second, more is better. `bytes` and `ms`: less is better. */
-export type Unit = 'rate' | 'bytes' | 'ms';
+/** `rate`: units per second, more is better. `bytes`, `ms`, and `use` (of something, per second): less is better. */
+export type Unit = 'rate' | 'bytes' | 'ms' | 'use';
 
 export interface Target {
   /** Whose figure the target is about. */

@@ -3,6 +3,9 @@ import { bench as coldNew } from './cluster/cold-new.bench.ts';
 import { bench as coldStored } from './cluster/cold-stored.bench.ts';
 import { bench as httpCall } from './cluster/http-call.bench.ts';
 import { bench as idleSockets } from './cluster/idle-sockets.bench.ts';
+import { bench as remoteAskLoad } from './cluster/remote-ask-load.bench.ts';
+import { bench as remoteAskOne } from './cluster/remote-ask-one.bench.ts';
+import { bench as remoteAsk } from './cluster/remote-ask.bench.ts';
 import { bench as remoteLinkOne } from './cluster/remote-link-one.bench.ts';
 import { bench as remoteLink } from './cluster/remote-link.bench.ts';
 import { bench as wsCommitted } from './cluster/ws-committed.bench.ts';
@@ -22,6 +25,9 @@ export const BENCHES: readonly Bench[] = [
   httpCall,
   remoteLink,
   remoteLinkOne,
+  remoteAsk,
+  remoteAskOne,
+  remoteAskLoad,
   coldNew,
   coldStored,
   idleMemory,

@@ -1,6 +1,7 @@
 // Remote: an object in a process of its own, called over the channel between the two.
 //   R1. The child ends with its parent: it watches the channel.
 //   R2. A call ends: with its result, with the child's error, with the child's death, or at its time limit.
+//   R3. No child is left behind, not even one that is stopped: who ends kills its own.
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { BenchError } from './bench.ts';
@@ -37,6 +38,11 @@ const EXEC_ARGS = [
   new URL('use-compiled.mjs', import.meta.url).href,
 ];
 
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 interface Waiting {
   readonly method: string;
   readonly resolve: (result: unknown) => void;
@@ -52,6 +58,7 @@ export class Remote {
 
   private constructor() {
     this.#child = fork(CHILD, [], { execArgv: EXEC_ARGS, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    running.add(this.#child);
     this.#child.on('message', (reply: RemoteReply) => this.#onReply(reply));
     this.#child.on('exit', (code, signal) => this.#onEnd(`its process ended (${signal ?? code})`));
     this.#child.on('error', (error) => this.#onEnd(error.message));
@@ -82,8 +89,17 @@ export class Remote {
     }
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   kill(): void {
     this.#child.kill('SIGKILL');
+  }
+
+  /** SIGSTOP: it keeps its sockets and does nothing. A stopped child cannot close itself: SIGCONT first. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#child.kill(signal);
   }
 
   #request(method: string, args: unknown[], limitMs: number): Promise<unknown> {
@@ -115,6 +131,7 @@ export class Remote {
   }
 
   #onEnd(reason: string): void {
+    running.delete(this.#child);
     this.#end ??= reason;
     for (const [id, { method }] of this.#waiting) {
       this.#take(id)?.reject(new BenchError(`${method}: ${reason}`));

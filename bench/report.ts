@@ -19,12 +19,12 @@ export interface BenchFailure {
   readonly problem: string;
 }
 
-const SUFFIX: Readonly<Record<Unit, string>> = { rate: '/s', bytes: 'B', ms: 'ms' };
+const SUFFIX: Readonly<Record<Unit, string>> = { rate: '/s', bytes: 'B', ms: 'ms', use: '/s' };
 
 function figure(unit: Unit, value: number): string {
   const text = compact(value);
   // `1.2 M/s`, but `540 B`
-  const gap = unit === 'rate' || /\s\D$/.test(text) ? '' : ' ';
+  const gap = SUFFIX[unit] === '/s' || /\s\D$/.test(text) ? '' : ' ';
   return `${text}${gap}${SUFFIX[unit]}`;
 }
 

@@ -17,6 +17,13 @@ export function spreadOf(values: readonly number[]): Spread {
   };
 }
 
+/** The least of these values that a share of them does not exceed. @throws RangeError of an empty list */
+export function quantileOf(values: ArrayLike<number>, share: number): number {
+  if (values.length === 0) throw new RangeError('nothing was measured');
+  const sorted = Float64Array.from(values).sort();
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
+}
+
 /** Names of the contestants in the order of this round: each is first once, second once, and so on. */
 export function rotated<T>(items: readonly T[], round: number): T[] {
   const start = items.length === 0 ? 0 : round % items.length;

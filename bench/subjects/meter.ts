@@ -12,6 +12,8 @@ export interface MeterFlows {
   /** The same with an object as input, and as output. */
   readonly record: Flow<Reading, { total: number }>;
   readonly read: Flow<unknown, number>;
+  /** The total with an amount that is not kept. */
+  readonly peek: Flow<Reading, { total: number }>;
 }
 export type Meter = Core<MeterFlows>;
 
@@ -43,5 +45,9 @@ export function meterCore({ level, ...instance }: MeterOptions): Meter {
       },
     }),
     read: flow({ readonly: true, run: (ctx) => ctx.memory.total }),
+    peek: flow({
+      readonly: true,
+      run: (ctx, reading) => ({ total: ctx.memory.total + (reading as Reading).amount }),
+    }),
   }));
 }
