@@ -335,14 +335,7 @@ export class Links {
     for (const guest of [...this.#guests]) guest.close(reason);
     const links = [...this.#links.values()];
     for (const link of links) link.end(reason);
-    // What a peer does not read within this time, it does not get.
-    const limit = this.#parts.clock.setTimer(CLOSE_LIMIT_MS, () => {
-      for (const link of links) link.destroy(reason);
-    });
     if (this.#links.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
-    limit.cancel();
     await this.#listener?.close();
   }
 }
-
-const CLOSE_LIMIT_MS = 500;

@@ -3,7 +3,7 @@
 // (arrived-requests.ts), the order of what is sent (outlet.ts), who is dialled (links.ts).
 //   K1. Whatever comes: either it is of the protocol, or the link closes with one reason. Nothing is thrown at the stream.
 //   K2. The end is told once, after all requests were told.
-import { type Clock, fromUnknown, type Logger } from '../../lib/index.ts';
+import { type Clock, fromUnknown, type Logger, type TimerHandle } from '../../lib/index.ts';
 import { ArrivedRequest } from './arrived-request.ts';
 import { ArrivedRequests } from './arrived-requests.ts';
 import {
@@ -45,6 +45,8 @@ export interface StreamLinkParts {
 }
 
 const CONTROLS: readonly ControlKind[] = ['view', 'suspect', 'ask', 'answer', 'bye'];
+/** How long the other end may take to read what is left when this end ends the link. */
+const END_LIMIT_MS = 500;
 const NO_HEAD = new Uint8Array(0);
 
 export class StreamLink implements Link, FrameSink {
@@ -58,6 +60,9 @@ export class StreamLink implements Link, FrameSink {
   readonly #sent: SentRequests;
   readonly #arrived: ArrivedRequests;
   #state: 'open' | 'ending' | 'closed' = 'open';
+  /** Why this end ends it. */
+  #endReason: string | undefined = undefined;
+  #endLimit: TimerHandle | undefined = undefined;
   #heardMs: number;
   #isPinged = false;
 
@@ -241,10 +246,10 @@ export class StreamLink implements Link, FrameSink {
   end(reason: string): void {
     if (!this.isOpen) return;
     this.#state = 'ending';
-    this.#outlet.onEmpty = () => {
-      this.#parts.stream.end();
-      this.#close(reason);
-    };
+    this.#endReason = reason;
+    // The stream closes when the other end has read all; answers may still come until then.
+    this.#outlet.onEmpty = () => this.#parts.stream.end();
+    this.#endLimit = this.#parts.clock.setTimer(END_LIMIT_MS, () => this.destroy(reason));
     this.#outlet.wake();
   }
 
@@ -257,12 +262,13 @@ export class StreamLink implements Link, FrameSink {
   #close(reason: string): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
+    this.#endLimit?.cancel();
     this.#parts.reader.isStopped = true;
     this.#outlet.close();
     this.#sent.close();
     for (const request of this.#arrived.takeAll()) this.#abandon(request);
     try {
-      this.#parts.handlers.onClosed(this, reason);
+      this.#parts.handlers.onClosed(this, this.#endReason ?? reason);
     } catch (error) {
       this.#blame('the end of the link', error);
     }
