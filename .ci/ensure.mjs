@@ -1,5 +1,6 @@
 // Makes a checkout ready to run: `node_modules` as package-lock.json says and, with `--build`, `dist/` as the
-// sources say. Every npm script runs it first, so `npm start` and `npm test` work in a fresh clone.
+// sources say; with `--servers` the servers that tests need. Every npm script runs it first, so `npm start` and
+// `npm test` work in a fresh clone.
 // Owns: node_modules, dist, .ci/.state. Speaks on standard error only, and only when there is something to do.
 //   E1. Plain JavaScript and Node built-ins only, without the `node:` prefix: it runs before anything is installed,
 //       and on the old Node versions that it has to turn away.
@@ -13,6 +14,7 @@ import fs from 'fs';
 import os from 'os';
 import path from 'path';
 import { fileURLToPath } from 'url';
+import { areServersThere, installServers } from './servers.mjs';
 
 const SOURCE_FOLDERS = ['lib', 'directory', 'silo', 'gateway'];
 const BUILD_SETTINGS = ['package-lock.json', 'tsconfig.json', '.config/tsconfig.build.json'];
@@ -301,16 +303,17 @@ async function withLock(root, work) {
 
 // ---- The command ----
 
-async function ensure(root, { isBuildWanted }) {
+async function ensure(root, { isBuildWanted, areServersWanted }) {
   checkNode(root);
   const isReady = () => !installState(root).missing && (!isBuildWanted || buildState(root).isBuilt);
-  if (isReady()) return;
+  if (isReady() && (!areServersWanted || areServersThere())) return;
   await withLock(root, async () => {
     const installation = installState(root);
     if (installation.missing) {
       await install(root, installation.missing);
       installState(root).markDone();
     }
+    if (areServersWanted) installServers(say);
     if (!isBuildWanted) return;
     const state = buildState(root);
     if (state.isBuilt) return;
@@ -332,7 +335,8 @@ function report(error) {
 const isCommand = process.argv[1] && fs.realpathSync(process.argv[1]) === fileURLToPath(import.meta.url);
 if (isCommand) {
   const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
-  ensure(root, { isBuildWanted: process.argv.includes('--build') }).catch((error) => {
+  const wants = (flag) => process.argv.includes(flag);
+  ensure(root, { isBuildWanted: wants('--build'), areServersWanted: wants('--servers') }).catch((error) => {
     report(error);
     process.exitCode = 2;
   });

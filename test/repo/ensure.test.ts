@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -44,7 +45,9 @@ class Checkout {
     this.lock({ 'node_modules/a': { version: '1.0.0' } });
     this.write('fake/npm-cli.js', FAKE_NPM);
     mkdirSync(path.join(this.root, '.ci'));
-    cpSync(path.join(repository, '.ci/ensure.mjs'), path.join(this.root, '.ci/ensure.mjs'));
+    for (const file of ['.ci/ensure.mjs', '.ci/servers.mjs']) {
+      cpSync(path.join(repository, file), path.join(this.root, file));
+    }
   }
 
   lock(packages: Record<string, object>): void {
@@ -68,8 +71,19 @@ class Checkout {
     return this.has('npm.log') ? this.read('npm.log').trimEnd().split('\n').length : 0;
   }
 
+  /** Replaces the PATH by a folder with these shell scripts in it. */
+  programs(scripts: Record<string, string>): void {
+    for (const [name, script] of Object.entries(scripts)) {
+      this.write(`usr/bin/${name}`, `#!/bin/sh\ncd '${this.root}' || exit 1\n${script}\n`);
+      chmodSync(path.join(this.root, 'usr/bin', name), 0o755);
+    }
+    this.env['PATH'] = path.join(this.root, 'usr/bin');
+  }
+
+  readonly env: Record<string, string> = {};
+
   ensure(...args: string[]): Promise<Outcome> {
-    const env = { ...process.env, npm_execpath: path.join(this.root, 'fake/npm-cli.js') };
+    const env = { ...process.env, npm_execpath: path.join(this.root, 'fake/npm-cli.js'), ...this.env };
     const child = spawn(process.execPath, [path.join(this.root, '.ci/ensure.mjs'), ...args], {
       env,
       cwd: tmpdir(),
@@ -221,6 +235,63 @@ describe('set-up (.ci/ensure.mjs)', () => {
     assert.match(said, /lib\/a\.ts\(2,14\): error TS2322/);
     assert.match(said, /^ERR_SETUP_BUILD_FAILED: /m);
     assert.match(checkout.read('dist/lib/b.js'), /b = 1/);
+  });
+
+  /** An apt-get that notes its arguments, and brings the programs of the packages it knows. */
+  const APT_GET = `
+echo "$DEBIAN_FRONTEND $RUNLEVEL $*" >> apt.log
+case "$*" in *update*) echo > lists; exit 0;; esac
+if [ -f needs-lists ] && [ ! -f lists ]; then echo 'E: Unable to locate package' >&2; exit 100; fi
+if [ -f apt-fails ]; then echo 'E: no space' >&2; exit 100; fi
+/bin/mkdir -p usr/sbin
+for word in "$@"; do
+  case "$word" in redis-server) echo > usr/bin/redis-server;; mariadb-server-core) echo > usr/sbin/mariadbd;; esac
+done`;
+  const SUDO = 'shift; exec "$@"';
+
+  it('--servers, none is there, installs them once without starting a service', async () => {
+    checkout.programs({ 'apt-get': APT_GET, sudo: SUDO });
+    const { code, said } = await checkout.ensure('--servers');
+    assert.equal(code, 0, said);
+    assert.match(
+      said,
+      /setup: installing redis-server, mariadb-server-core, .*\nsetup: installed in .* s\n$/,
+    );
+    assert.match(
+      checkout.read('apt.log'),
+      /^noninteractive 1 .*install -y .* redis-server mariadb-server-core/,
+    );
+    assert.deepEqual(await checkout.ensure('--servers'), { code: 0, said: '' });
+    assert.equal(checkout.read('apt.log').trimEnd().split('\n').length, 1);
+  });
+
+  it('--servers, one is there and the lists of packages are not, fetches them and installs the other', async () => {
+    checkout.programs({ 'apt-get': APT_GET, sudo: SUDO, 'redis-server': '' });
+    checkout.write('needs-lists', '');
+    const { code, said } = await checkout.ensure('--servers');
+    assert.equal(code, 0, said);
+    assert.doesNotMatch(said, /redis/);
+    const calls = checkout.read('apt.log').trimEnd().split('\n');
+    assert.deepEqual(
+      calls.map((call) => /install|update/.exec(call)?.[0]),
+      ['install', 'update', 'install'],
+    );
+  });
+
+  it('--servers, they cannot be installed, says so with the command and goes on', async () => {
+    checkout.programs({ 'apt-get': APT_GET, sudo: SUDO });
+    checkout.write('apt-fails', '');
+    const failed = await checkout.ensure('--servers');
+    assert.equal(failed.code, 0);
+    assert.match(failed.said, /could not be installed \(E: no space\).* sudo apt-get install redis-server/);
+    checkout.env['GRANARY_INSTALL_SERVERS'] = 'no';
+    const refused = await checkout.ensure('--servers');
+    assert.match(refused.said, /^setup: without redis-server and mariadbd, .* are skipped; .*: sudo apt-get/);
+    checkout.programs({ sudo: 'exit 1' });
+    rmSync(path.join(checkout.root, 'usr/bin/apt-get'));
+    delete checkout.env['GRANARY_INSTALL_SERVERS'];
+    assert.match((await checkout.ensure('--servers')).said, /^setup: without redis-server and mariadbd/);
+    assert.deepEqual(await checkout.ensure(), { code: 0, said: '' });
   });
 });
 
