@@ -43,8 +43,13 @@ export class Pipe {
   }
 
   /** Runs it at the other end, when it arrives there. */
-  push(run: () => void): void {
+  push(arrived: () => void): void {
     if (this.#isCut) return;
+    const sentMs = this.#net.world.nowMs;
+    const run = (): void => {
+      this.#net.arrivedAfter(this.#net.world.nowMs - sentMs);
+      arrived();
+    };
     if (this.#held.length > 0 || this.#net.isBlocked(this.#from.host, this.#to.host)) {
       if (this.#held.length === 0) this.#net.hold(this);
       this.#held.push(run);
@@ -104,6 +109,8 @@ export class SimNetwork {
   readonly world: SimWorld;
   /** How much slower everything is for a time. */
   slowness = 1;
+  /** From a write until it was read, stalls of the reader included. */
+  longestTransitMs = 0;
   readonly #blocked = new Set<string>();
   readonly #held = new Set<Pipe>();
   readonly #listening = new Map<string, Listening>();
@@ -178,6 +185,10 @@ export class SimNetwork {
       listen: (host, port, onStream) => this.#listen(process, host, port, onStream),
       connect: (host, port, timeoutMs) => this.#connect(process, host, port, timeoutMs),
     };
+  }
+
+  arrivedAfter(transitMs: number): void {
+    this.longestTransitMs = Math.max(this.longestTransitMs, transitMs);
   }
 
   forget(stream: SimStream): void {

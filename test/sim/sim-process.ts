@@ -30,6 +30,9 @@ export class SimProcess implements Clock {
   parked: (() => void)[] = [];
   #isStalled = false;
   #stalledUntilMs = -Infinity;
+  #stalledFromMs = 0;
+  /** The last stall, and when it ended, in world time. */
+  #lastStall = { durationMs: 0, endMs: -Infinity };
   #wallOffsetMs = 0;
   readonly #startMs: number;
   readonly #onDeath: (() => void)[] = [];
@@ -62,6 +65,17 @@ export class SimProcess implements Clock {
     return this.#isStalled;
   }
 
+  /** What a process would measure of how late its loop was: known a moment after a stall, forgotten a second later. */
+  get loopDelayMs(): number {
+    const sinceMs = this.world.nowMs - this.#lastStall.endMs;
+    return sinceMs > 50 && sinceMs < 1_500 ? this.#lastStall.durationMs : 0;
+  }
+
+  /** Milliseconds since it last stood still. */
+  get steadyMs(): number {
+    return this.#isStalled ? 0 : this.world.nowMs - this.#lastStall.endMs;
+  }
+
   /** Stands still; a second stall makes it longer, not later. */
   stall(durationMs: number): void {
     const untilMs = this.world.nowMs + durationMs;
@@ -69,6 +83,7 @@ export class SimProcess implements Clock {
     this.#stalledUntilMs = untilMs;
     if (!this.#isStalled) {
       this.#isStalled = true;
+      this.#stalledFromMs = this.world.nowMs;
       this.world.park(this);
     }
     this.world.addTimer(undefined, durationMs, () => {
@@ -80,6 +95,8 @@ export class SimProcess implements Clock {
     if (!this.#isStalled) return;
     this.#isStalled = false;
     this.#stalledUntilMs = -Infinity;
+    const endMs = this.world.nowMs;
+    this.#lastStall = { durationMs: endMs - this.#stalledFromMs, endMs };
     const { parked } = this;
     this.parked = [];
     for (const goOn of parked) goOn();

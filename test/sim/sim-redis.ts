@@ -126,6 +126,15 @@ export class SimRedis {
     this.server.flush();
   }
 
+  /** Everything is as it should be, less what was lost. */
+  heal(): void {
+    this.process.resume();
+    this.#isDown = false;
+    this.server.isLoading = false;
+    this.server.isReadOnly = false;
+    this.server.isOutOfMemory = false;
+  }
+
   /** A refusal of all writes for some time. */
   refuse(what: 'readonly' | 'memory', durationMs: number): void {
     const set = (isSet: boolean): void => {

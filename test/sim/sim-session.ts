@@ -7,16 +7,31 @@ import type { SimEvent } from './sim-cores.ts';
 
 export type Verdict = 'applied' | 'refused';
 
+export interface SimClientOptions {
+  /** The Core that its events are for. @default 'ledger' */
+  readonly core?: string;
+  /** Told each acknowledgement. */
+  readonly onVerdict?: (event: SimEvent, verdict: Verdict) => void;
+}
+
 export class SimClient {
   readonly name: string;
+  readonly options: SimClientOptions;
   readonly events: SimEvent[] = [];
   /** What was acknowledged, by seq: it must stay true for ever. */
   readonly verdicts = new Map<number, Verdict>();
   #attach = 0;
   #link: SimLink | undefined;
 
-  constructor(name: string) {
+  constructor(name: string, options: SimClientOptions = {}) {
     this.name = name;
+    this.options = options;
+  }
+
+  acknowledge(seq: number, verdict: Verdict): void {
+    this.verdicts.set(seq, verdict);
+    const event = this.events[seq - 1];
+    if (event) this.options.onVerdict?.(event, verdict);
   }
 
   /** The highest seq with everything up to it acknowledged. */
@@ -76,7 +91,7 @@ class SimLink implements LaneOwner {
 
   send(seq: number, event: SimEvent): void {
     const message = new StreamEvent();
-    message.core = 'ledger';
+    message.core = this.#client.options.core ?? 'ledger';
     message.tenant = 'default';
     message.key = event.book;
     message.flow = 'apply';
@@ -99,7 +114,7 @@ class SimLink implements LaneOwner {
     for (let seq = this.#client.acked + 1; ; seq += 1) {
       const state = this.#sent.get(seq)?.state;
       if (state !== 'applied' && state !== 'refused') return;
-      this.#client.verdicts.set(seq, state);
+      this.#client.acknowledge(seq, state);
     }
   }
 
