@@ -138,7 +138,8 @@ class Maker {
   }
 
   async #member(name: string, role: 'silo' | 'gateway', args: readonly string[]): Promise<MemberProcess> {
-    const { folder, isFromSource, violation } = this.#shape;
+    const { folder, isFromSource, violation, sessionTtlMs } = this.#shape;
+    const env = { GRANARY_SESSION_TTL_MS: `${sessionTtlMs}` };
     // Each reaches Redis over a cable of its own, so that it can be cut off alone.
     const cable = this.#cable({
       target: () => ({ name: REDIS, port: this.#redis.port }),
@@ -151,6 +152,7 @@ class Maker {
       role,
       args: [...args, ...common],
       folder,
+      env,
       isFromSource,
       violation,
     });

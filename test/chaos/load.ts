@@ -78,6 +78,7 @@ export class Load {
   }
 
   async close(): Promise<void> {
+    for (const one of [...this.#sources, ...this.#callers]) one.isClosed = true;
     await Promise.all([...this.#sources, ...this.#callers].map(({ client }) => client.close()));
   }
 
@@ -94,6 +95,8 @@ abstract class Party {
   readonly told = new Map<string, Told>();
   protected readonly options: LoadOptions;
   isStopped = false;
+  /** What is told to it from now on is of our own making. */
+  isClosed = false;
   refused = 0;
 
   constructor(name: string, options: LoadOptions) {
@@ -150,7 +153,7 @@ class Source extends Party {
     const perMs = rate / sources / 1_000;
     let onTheWay = 0;
     const settled = new Set<() => void>();
-    while (!this.isStopped || onTheWay > 0) {
+    while (!this.isClosed && (!this.isStopped || onTheWay > 0)) {
       const isDue = this.sent < (systemClock.nowMs() - startedMs) * perMs;
       if (!this.isStopped && isDue && onTheWay < window) {
         onTheWay += 1;
@@ -175,6 +178,7 @@ class Source extends Party {
       this.acked += 1;
       told.acked.add(n);
     } catch (thrown) {
+      if (this.isClosed) return;
       this.refused += 1;
       const error = thrown instanceof GrainError ? thrown : undefined;
       (error?.effect === 'none' ? told.refused : told.unknown).add(n);
@@ -188,7 +192,7 @@ class Caller extends Party {
   again = 0;
 
   async run(): Promise<void> {
-    while (!this.isStopped) {
+    while (!this.isStopped && !this.isClosed) {
       await this.#call();
       await pause(randomBelow(this.options.rng, 20));
     }
@@ -219,10 +223,11 @@ class Caller extends Party {
         if (randomBelow(this.options.rng, 4) === 0) await this.#read(told.account, at);
         return;
       } catch (thrown) {
+        if (this.isClosed) return;
         if (!(thrown instanceof GrainError) || thrown.spec.lasting) {
           this.options.violation('call failed', `${this.name} ${n} to ${told.account}: ${String(thrown)}`);
         }
-        if (!(thrown instanceof GrainError) || thrown.code === 'ERR_CLIENT_CLOSED') return;
+        if (!(thrown instanceof GrainError)) return;
         isSurelyNotExecuted &&= thrown.effect === 'none';
         // Once in a while a caller takes the refusal at its word; an earlier try with an unknown end forbids that.
         if (isSurelyNotExecuted && randomBelow(this.options.rng, 2) === 0) {

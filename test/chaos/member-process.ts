@@ -29,6 +29,7 @@ export interface MemberOptions {
   readonly args: readonly string[];
   /** Where it runs and logs. */
   readonly folder: string;
+  readonly env: Readonly<Record<string, string>>;
   /** From the sources instead of dist. */
   readonly isFromSource: boolean;
   readonly violation: (kind: string, detail: string) => void;
@@ -145,14 +146,14 @@ export class MemberProcess {
   }
 
   #spawn(): Promise<number | string> {
-    const { role, args, folder, isFromSource } = this.#options;
+    const { role, args, folder, env, isFromSource } = this.#options;
     const log = openSync(this.logFile, 'a');
     const program = isFromSource ? ['--import', TSX, SOURCE] : [BUILT];
     const command = [...program, role, ...args, '--json', '--log-level', 'info'];
     const child = spawn(process.execPath, command, {
       cwd: folder,
       stdio: ['ignore', 'pipe', log],
-      env: cleanEnv(),
+      env: { ...cleanEnv(), ...env },
     });
     closeSync(log);
     running.add(child);
