@@ -90,8 +90,14 @@ async function run(seed: number): Promise<Found> {
     assert.ok(!held.covers(askedMs, truth.nowMs()), `${text}, held ${JSON.stringify(held.spans)}`);
   };
   const checks: Promise<void>[] = [];
+  /** Asks around the end of what the silo believes now: there, little is between right and wrong. */
+  const askAtTheEdge = (): void => {
+    const leftMs = (renewer.untilMs - silo.offsetMs) / silo.rate - truth.nowMs();
+    if (leftMs > 0) truth.setTimer(leftMs - randomBelow(rng, 50), () => void checks.push(ask()));
+  };
   const acts = [
-    ...new Array<() => void>(6).fill(() => void checks.push(ask())),
+    ...new Array<() => void>(4).fill(() => void checks.push(ask())),
+    ...new Array<() => void>(3).fill(askAtTheEdge),
     (): void => void (loop.isStuck = pick(true, false)),
     (): void => pick(...siloLinks).cut(),
     (): void => (rng.next() < 0.2 ? pick(...judgeLinks).cut() : pick(...siloLinks).cut()),
@@ -99,7 +105,10 @@ async function run(seed: number): Promise<Found> {
     (): void => (rng.next() < 0.3 ? pick(...servers).pause() : undefined),
     (): void => servers.forEach((server) => server.resume()),
     (): void => truth.jumpWall(pick(-1, 1) * 3_600_000),
-    (): void => (mayFailOver && rng.next() < 0.3 ? pick(...servers).failOver() : undefined),
+    (): void => {
+      if (mayFailOver) pick(...servers).failOver();
+      checks.push(ask());
+    },
   ];
 
   void renewer.acquire().catch(() => undefined);

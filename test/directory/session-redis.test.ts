@@ -240,7 +240,11 @@ needsRedis('Sessions on Redis', () => {
     `;
     const root = fileURLToPath(new URL('../../', import.meta.url));
     const args = ['--import', 'tsx', '--input-type=module', '--eval', code];
-    const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, args, {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'inherit'],
+      timeout: 15_000,
+    });
     let said = '';
     child.stdout.on('data', (chunk) => (said += String(chunk)));
     const [exit] = await once(child, 'close');
