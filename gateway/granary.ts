@@ -50,6 +50,15 @@ export {
   type SiloOptions,
   type SiloReport,
 } from '../silo/index.ts';
+export {
+  type GatewayProcess,
+  type GatewayProcessOptions,
+  type SiloProcess,
+  type SiloProcessOptions,
+  startGateway,
+  startSilo,
+} from './cluster-host.ts';
+export type { ClusterOptions, LinkTlsFiles, RedisAddress } from './cluster-options.ts';
 export type { GranaryConfig } from './config/config-keys.ts';
 export { Gateway, type GatewayAddress, type GatewayOptions } from './gateway.ts';
 export { type Host, type HostOptions, startHost } from './host.ts';

@@ -27,3 +27,16 @@ export { type JobItem, type JobOptions, runJob } from './cli/send/stream-job.ts'
 export { fit, printable, systemTerminal, type Terminal, widthOf } from './cli/terminal.ts';
 export { frameLines, loadOf } from './cli/top/frame.ts';
 export { checkSettings, settingsFromEnv } from './config/settings.ts';
+export {
+  type ClusterMember,
+  type GatewayProcess,
+  type JoinParts,
+  type MemberSystem,
+  type SiloProcess,
+  startGateway,
+  startSilo,
+} from './cluster-host.ts';
+export { resolveClusterOptions, shownRedis } from './cluster-options.ts';
+export { joinCluster } from './system-cluster.ts';
+export { watchProcess } from './system-process.ts';
+export { readWitness, witnessFile, writeWitness } from './witness-file.ts';

@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { type ClusterOptions, resolveClusterOptions, shownRedis } from '../../gateway/cluster-options.ts';
-import { readWitness, witnessFile, writeWitness } from '../../gateway/witness-file.ts';
+import type { ClusterOptions } from '../../gateway/granary.ts';
+import {
+  readWitness,
+  resolveClusterOptions,
+  shownRedis,
+  witnessFile,
+  writeWitness,
+} from '../../gateway/internal.ts';
 import { Cleanup } from '../support/real-host.ts';
 
 const GENERATION = 'ab'.repeat(16);
