@@ -3,11 +3,14 @@ import { bench as coldNew } from './cluster/cold-new.bench.ts';
 import { bench as coldStored } from './cluster/cold-stored.bench.ts';
 import { bench as httpCall } from './cluster/http-call.bench.ts';
 import { bench as idleSockets } from './cluster/idle-sockets.bench.ts';
+import { bench as redisCommittedAlways } from './cluster/redis-committed-always.bench.ts';
+import { bench as redisCommittedEverysec } from './cluster/redis-committed-everysec.bench.ts';
 import { bench as remoteAskLoad } from './cluster/remote-ask-load.bench.ts';
 import { bench as remoteAskOne } from './cluster/remote-ask-one.bench.ts';
 import { bench as remoteAsk } from './cluster/remote-ask.bench.ts';
 import { bench as remoteLinkOne } from './cluster/remote-link-one.bench.ts';
 import { bench as remoteLink } from './cluster/remote-link.bench.ts';
+import { bench as wsCluster } from './cluster/ws-cluster.bench.ts';
 import { bench as wsCommitted } from './cluster/ws-committed.bench.ts';
 import { bench as wsVolatile } from './cluster/ws-volatile.bench.ts';
 import { bench as eviction } from './micro/eviction.bench.ts';
@@ -28,6 +31,9 @@ export const BENCHES: readonly Bench[] = [
   remoteAsk,
   remoteAskOne,
   remoteAskLoad,
+  redisCommittedEverysec,
+  redisCommittedAlways,
+  wsCluster,
   coldNew,
   coldStored,
   idleMemory,

@@ -13,6 +13,8 @@ import type { KeptRedis } from './kept-redis.ts';
 import { ledgerCore } from './ledger.ts';
 import { meterCore } from './meter.ts';
 
+export const CLUSTER = 'bench';
+
 /** What any member must be told; it crosses processes. */
 export interface ClusterPlace {
   readonly redis: string;
@@ -33,7 +35,7 @@ export interface Joined {
 /** This process as a silo of these Cores; without any, it only calls. */
 export async function join(place: ClusterPlace, cores: readonly AnyCore[] = []): Promise<Joined> {
   const gauges = watchProcess();
-  const options = resolveClusterOptions({ ...place, cluster: 'bench' });
+  const options = resolveClusterOptions({ ...place, cluster: CLUSTER });
   const system = { clock: systemClock, rng: systemRng, log: LOG, ...gauges };
   const silo = { name: `silo-${process.pid}`, drainMs: 60_000 };
   const hosting = cores.length === 0 ? undefined : { cores, silo };
@@ -88,7 +90,7 @@ export async function openSilo(place: ClusterPlace): Promise<SiloMethods> {
 
 /** Called in the gateway's process. */
 export async function openGateway(place: ClusterPlace): Promise<GatewayMethods> {
-  const gateway: GatewayProcess = await startGateway({ ...place, cluster: 'bench', port: 0, log: LOG });
+  const gateway: GatewayProcess = await startGateway({ ...place, cluster: CLUSTER, port: 0, log: LOG });
   return { ...ownMethods(() => gateway.stop()), stream: () => gateway.stream };
 }
 
