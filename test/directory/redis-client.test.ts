@@ -235,6 +235,27 @@ needsRedis('Redis client', () => {
     assert.equal(await client.call('PING', []), 'PONG');
   });
 
+  it('A server that takes nothing: what waits for it is bounded, more is refused unsent', async () => {
+    const redis = await server();
+    const client = await connectRedis({ url: redis.url, commandTimeoutMs: 5_000 });
+    ends.push(() => client.close());
+    redis.pause();
+    const megabyte = Buffer.alloc(1024 * 1024);
+    const calls: Promise<unknown>[] = [];
+    let refused: unknown;
+    while (!refused && calls.length < 200) {
+      const call = client.call('SET', ['k', megabyte]);
+      call.catch((error: unknown) => (refused = error));
+      calls.push(call);
+      await new Promise<void>((resolve) => systemClock.defer(resolve));
+    }
+    assert(refused instanceof RedisSilence && !refused.wasSent, `${calls.length} MB`);
+    assert(calls.length > 30 && calls.length < 100, `${calls.length} MB`);
+    redis.resume();
+    await Promise.allSettled(calls);
+    assert.equal(await client.call('PING', []), 'PONG');
+  });
+
   it('Stall of our own loop: longer than the time-out, replies that wait in the socket count', async () => {
     const client = await connect((await server()).url);
     const call = client.call('PING', []);

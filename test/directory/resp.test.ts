@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { RedisRefusal, type RedisReply } from '../../directory/index.ts';
-import { RespReader } from '../../directory/redis/resp-reader.ts';
-import { RespWriter } from '../../directory/redis/resp-writer.ts';
+import { hashTag, RespReader, RespWriter, slotOf } from '../../directory/internal.ts';
 
 function read(chunks: readonly Buffer[]): (RedisReply | RedisRefusal)[] {
   const replies: (RedisReply | RedisRefusal)[] = [];
@@ -63,5 +62,13 @@ describe('Redis protocol', () => {
       const want = [...words, `${round}`].map((word) => Buffer.from(word));
       assert.deepEqual(reply, [...want, Buffer.of(0, 13, 10, 255)]);
     });
+  });
+
+  it('Slots: of the examples of the specification, with and without tags, are as Redis has them', () => {
+    assert.equal(slotOf('123456789'), 0x31c3);
+    assert.equal(slotOf('{user1000}.following'), slotOf('{user1000}.followers'));
+    assert.equal(hashTag('foo{}{bar}'), 'foo{}{bar}');
+    assert.equal(hashTag('foo{{bar}}zap'), '{bar');
+    assert.equal(hashTag('foo{bar}{zap}'), 'bar');
   });
 });
