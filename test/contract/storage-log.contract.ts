@@ -166,7 +166,7 @@ export function emissionContract(open: StorageFactory): void {
     end();
     await emit(under, { ...GRAIN, key: 'ATL' }, 1);
     assert.equal((await storage.readLog(0, 99)).entries.length, 4);
-    assert.deepEqual(await Promise.all(seen), [2, 3]);
+    assert.deepEqual(await Promise.all(seen.map(async (count) => await count)), [2, 3]);
   });
 
   storageTest(

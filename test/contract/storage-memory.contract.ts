@@ -240,7 +240,7 @@ export function forgetContract(open: StorageFactory): void {
         );
         const reads = [storage.readEntries(claim, 'by', ALL), storage.listLength(claim, 'log')];
         under.letGo();
-        assert.deepEqual(await Promise.all(reads), [[], 0]);
+        assert.deepEqual(await Promise.all(reads.map(async (read) => await read)), [[], 0]);
         await Promise.all(outcomes);
         const next = await under.crash();
         const second = await claimed(next, GRAIN, claimer('B'));
@@ -281,7 +281,7 @@ export function forgetContract(open: StorageFactory): void {
     );
     const reads = [storage.readEntries(claim, 'by', ALL), storage.readItems(claim, 'log', 0, 9)];
     under.letGo();
-    assert.deepEqual(await Promise.all(reads), [[['a', 5]], [3]]);
+    assert.deepEqual(await Promise.all(reads.map(async (read) => await read)), [[['a', 5]], [3]]);
     await Promise.all(outcomes);
     const next = await under.crash();
     const { memory, claim: heir } = await claimed(next);

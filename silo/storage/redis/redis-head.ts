@@ -74,6 +74,8 @@ class HeadReader {
         return;
       case CODE.l:
         this.isListed = true;
+        return;
+      default: // names of collections
     }
   }
 

@@ -80,7 +80,7 @@ export class GatedClient implements RedisClient {
     const isBehind = script.name === 'read' && this.#held.some((held) => held.key === key);
     if (this.#isHeld && (WRITES.has(script.name) || isBehind)) {
       return new Promise((resolve, reject) => {
-        this.#held.push({ key, go: () => go().then(resolve, reject) });
+        this.#held.push({ key, go: () => void go().then(resolve, reject) });
       });
     }
     return go();
