@@ -133,9 +133,7 @@ export class RedisClusterClient implements RedisClient {
   }
 
   #onRefusal({ code }: RedisRefusal): void {
-    if (!REDIRECTIONS.has(code)) return;
-    this.#isCovered = false;
-    this.#refreshNow();
+    if (REDIRECTIONS.has(code)) this.#refreshNow();
   }
 
   // ---- The map of slots ----
@@ -156,7 +154,7 @@ export class RedisClusterClient implements RedisClient {
     if (this.#timer || this.#isClosed) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.#refreshNow();
+      if (!this.#isUp) this.#refreshNow();
     }, REFRESH_MS);
     this.#timer.unref();
   }

@@ -108,7 +108,8 @@ needsRedis('Redis client', () => {
   });
 
   it('Call: 20,000 at once, are answered in order', async () => {
-    const client = await connect((await server()).url);
+    const client = await connectRedis({ url: (await server()).url });
+    ends.push(() => client.close());
     const calls = Array.from({ length: 20_000 }, () => client.run(count, ['{h}'], ['1']));
     const replies = await Promise.all(calls);
     replies.forEach((reply, index) => assert.equal(reply, index + 1));
