@@ -39,7 +39,7 @@ export async function runChaos(options: CompleteOptions): Promise<ChaosReport> {
     await run.dispose();
   }
   const report = run.report();
-  if (report.violations.length === 0) rmSync(folder, { recursive: true, force: true });
+  if (report.folder === undefined) rmSync(folder, { recursive: true, force: true });
   return report;
 }
 
@@ -98,6 +98,7 @@ class Run {
         times: this.#times,
         untilMs: fromMs + options.durationMs,
         isThorough: options.isThorough,
+        kinds: options.kinds,
         pauseMostMs: options.pauseMostMs,
         onFault: (fault) => this.#onFault(fault),
       });
@@ -145,7 +146,7 @@ class Run {
       losses: this.#losses,
       violationCount: this.#violationCount,
       violations: this.#violations,
-      folder: this.#violationCount > 0 ? this.#folder : undefined,
+      folder: this.#violationCount > 0 || this.#options.isKept ? this.#folder : undefined,
     };
   }
 

@@ -1,3 +1,4 @@
+import { FAULT_KINDS } from './faults.ts';
 import type { Violation } from './history-check.ts';
 import type { LoadOptions } from './load.ts';
 import type { KindReport } from './service-times.ts';
@@ -12,6 +13,10 @@ export interface ChaosOptions {
   /** From the sources instead of dist. */
   readonly isFromSource: boolean;
   readonly isThorough: boolean;
+  /** Kinds of faults that may happen. */
+  readonly kinds: readonly string[];
+  /** Keeps logs and data of a run without violations, too. */
+  readonly isKept: boolean;
   readonly pauseMostMs: number;
   /** Whether Redis loses its data in the end. */
   readonly withLoss: boolean;
@@ -33,6 +38,8 @@ export const DEFAULTS: ChaosOptions = {
   sessionTtlMs: 2_500,
   isFromSource: false,
   isThorough: true,
+  kinds: FAULT_KINDS,
+  isKept: false,
   pauseMostMs: 3_000,
   withLoss: true,
   isVerbose: false,
@@ -68,6 +75,6 @@ export interface ChaosReport {
   readonly losses: Losses;
   readonly violationCount: number;
   readonly violations: readonly Violation[];
-  /** Logs and data of a run with violations. */
+  /** Logs and data, where they were kept. */
   readonly folder: string | undefined;
 }

@@ -189,31 +189,39 @@ function siloAndRedis(parts: FaultParts): readonly [string, string] | undefined 
   return first && [first.name, REDIS];
 }
 
-/** With how often each is drawn. */
-const DRAWS: readonly (readonly [weight: number, draw: Draw])[] = [
-  [4, kill('kill silo', silo)],
-  [2, kill('kill gateway', gateway)],
-  [4, suspend('suspend silo', silo)],
-  [1, suspend('suspend gateway', gateway)],
-  [3, drain('drain silo', silo)],
-  [2, drain('drain gateway', gateway)],
-  [1, killAllSilos],
-  [1, rollingRestart],
-  [2, killRedis],
-  [2, suspendRedis],
-  [3, cut('cut silo from silo', twoSilos)],
-  [2, cut('cut gateway from silo', gatewayAndSilo)],
-  [3, cut('cut silo from Redis', siloAndRedis)],
+interface Kind {
+  readonly name: string;
+  /** How often it is drawn. */
+  readonly weight: number;
+  readonly draw: Draw;
+}
+
+const KINDS: readonly Kind[] = [
+  { name: 'kill silo', weight: 4, draw: kill('kill silo', silo) },
+  { name: 'kill gateway', weight: 2, draw: kill('kill gateway', gateway) },
+  { name: 'suspend silo', weight: 4, draw: suspend('suspend silo', silo) },
+  { name: 'suspend gateway', weight: 1, draw: suspend('suspend gateway', gateway) },
+  { name: 'drain silo', weight: 3, draw: drain('drain silo', silo) },
+  { name: 'drain gateway', weight: 2, draw: drain('drain gateway', gateway) },
+  { name: 'kill all silos', weight: 1, draw: killAllSilos },
+  { name: 'rolling restart', weight: 1, draw: rollingRestart },
+  { name: 'kill Redis', weight: 2, draw: killRedis },
+  { name: 'suspend Redis', weight: 2, draw: suspendRedis },
+  { name: 'cut silo from silo', weight: 3, draw: cut('cut silo from silo', twoSilos) },
+  { name: 'cut gateway from silo', weight: 2, draw: cut('cut gateway from silo', gatewayAndSilo) },
+  { name: 'cut silo from Redis', weight: 3, draw: cut('cut silo from Redis', siloAndRedis) },
 ];
 
-export const FAULT_COUNT = DRAWS.length;
+export const FAULT_KINDS: readonly string[] = KINDS.map(({ name }) => name);
 
-/** Draws a fault; `only` names the position of one. Undefined when nobody is there to be hit. */
-export function drawFault(parts: FaultParts, only?: number): Fault | undefined {
-  if (only !== undefined) return DRAWS[only % DRAWS.length]?.[1](parts);
-  const total = DRAWS.reduce((sum, [weight]) => sum + weight, 0);
-  let left = randomBelow(parts.rng, total);
-  for (const [weight, draw] of DRAWS) {
+/** Draws a fault of one of these kinds, by weight. Undefined when nobody is there to be hit. */
+export function drawFault(parts: FaultParts, names: readonly string[]): Fault | undefined {
+  const kinds = KINDS.filter(({ name }) => names.includes(name));
+  let left = randomBelow(
+    parts.rng,
+    kinds.reduce((sum, { weight }) => sum + weight, 0),
+  );
+  for (const { weight, draw } of kinds) {
     if (left < weight) return draw(parts);
     left -= weight;
   }

@@ -3,15 +3,17 @@ import { parseArgs } from 'node:util';
 import { isInstalled, REDIS_HELP } from '../support/redis-server.ts';
 import { runChaos } from './chaos-run.ts';
 import { type ChaosOptions, DEFAULTS } from './chaos-types.ts';
+import { FAULT_KINDS } from './faults.ts';
 import { reportText } from './report-text.ts';
 
 const USAGE = `npm run chaos -- [--minutes 1] [--seed N] [--silos 3] [--gateways 2] [--rate 400] [--accounts 300]
-                  [--source] [--no-loss] [--verbose] [--json]
+                  [--only 'kill silo,drain silo'] [--source] [--no-loss] [--keep] [--verbose] [--json]
 
 Runs a cluster of real processes on a real Redis, with clients that stream numbered events and call, while silos and
 gateways are killed, stopped, drained and restarted, Redis is killed and suspended, and connections are cut. Then checks
 that everything acknowledged took effect exactly once, in order, and by one activation at a time; at the end Redis loses
-its data. --source runs the sources instead of dist, --no-loss leaves out the end, --verbose tells each fault.
+its data. --source runs the sources instead of dist, --no-loss leaves out the end, --keep keeps logs and data
+also of a run without violations, --verbose tells each fault. Faults: ${FAULT_KINDS.join(', ')}.
 `;
 
 interface Asked {
@@ -29,6 +31,8 @@ function ask(args: readonly string[]): Asked | undefined {
       gateways: { type: 'string' },
       rate: { type: 'string' },
       accounts: { type: 'string' },
+      only: { type: 'string' },
+      keep: { type: 'boolean', default: false },
       source: { type: 'boolean', default: false },
       'no-loss': { type: 'boolean', default: false },
       verbose: { type: 'boolean', default: false },
@@ -49,6 +53,8 @@ function ask(args: readonly string[]): Asked | undefined {
       isFromSource: values.source,
       withLoss: !values['no-loss'],
       isVerbose: values.verbose,
+      isKept: values.keep,
+      kinds: kindsOf(values.only),
       load: {
         ...load,
         rate: positive('rate', values.rate, load.rate),
@@ -56,6 +62,14 @@ function ask(args: readonly string[]): Asked | undefined {
       },
     },
   };
+}
+
+function kindsOf(only: string | undefined): readonly string[] {
+  if (only === undefined) return FAULT_KINDS;
+  const kinds = only.split(',').map((kind) => kind.trim());
+  const wrong = kinds.find((kind) => !FAULT_KINDS.includes(kind));
+  if (wrong === undefined) return kinds;
+  throw new TypeError(`there is no fault ${wrong}; there are ${FAULT_KINDS.join(', ')}`);
 }
 
 function positive(name: string, text: string | undefined, instead: number): number {

@@ -1,13 +1,15 @@
 // The nemesis: draws faults, one after the other and sometimes two at once, as long as it may.
 import { randomBelow, type Rng } from '../../lib/index.ts';
 import { systemClock } from '../../lib/internal.ts';
-import { drawFault, type Fault, FAULT_COUNT, type FaultParts } from './faults.ts';
+import { drawFault, type Fault, type FaultParts } from './faults.ts';
 import { pause } from './member-process.ts';
 import type { ServiceTimes } from './service-times.ts';
 
 export interface NemesisOptions extends FaultParts {
   readonly times: ServiceTimes;
   readonly untilMs: number;
+  /** Kinds of faults that may happen. */
+  readonly kinds: readonly string[];
   /** Each kind of fault once, in an order that the seed chooses, before any is drawn by chance. */
   readonly isThorough: boolean;
   /** Longest quiet time between faults. */
@@ -19,14 +21,15 @@ const TOGETHER = 0.2;
 const PAUSE_LEAST_MS = 300;
 
 export async function runNemesis(options: NemesisOptions): Promise<void> {
-  const { rng, untilMs, pauseMostMs } = options;
-  const first = options.isThorough ? shuffled(rng) : [];
+  const { rng, untilMs, pauseMostMs, kinds } = options;
+  const first = options.isThorough ? shuffled(rng, kinds) : [];
   while (systemClock.nowMs() < untilMs) {
     await pause(PAUSE_LEAST_MS + randomBelow(rng, pauseMostMs - PAUSE_LEAST_MS));
-    const fault = drawFault(options, first.shift());
+    const next = first.shift();
+    const fault = drawFault(options, next === undefined ? kinds : [next]);
     if (!fault) continue;
     const isTogether = rng.next() < TOGETHER;
-    const second = isTogether ? drawFault(options) : undefined;
+    const second = isTogether ? drawFault(options, kinds) : undefined;
     const isApart = second && !second.victims.some((victim) => fault.victims.includes(victim));
     await Promise.all([inflict(options, fault), isApart ? inflict(options, second) : undefined]);
   }
@@ -39,11 +42,11 @@ async function inflict({ times, onFault }: NemesisOptions, fault: Fault): Promis
   record.endMs = systemClock.nowMs();
 }
 
-function shuffled(rng: Rng): number[] {
-  const order = Array.from({ length: FAULT_COUNT }, (_none, index) => index);
+function shuffled(rng: Rng, kinds: readonly string[]): string[] {
+  const order = [...kinds];
   for (let left = order.length - 1; left > 0; left -= 1) {
     const other = randomBelow(rng, left + 1);
-    [order[left], order[other]] = [order[other] ?? 0, order[left] ?? 0];
+    [order[left], order[other]] = [order[other] ?? '', order[left] ?? ''];
   }
   return order;
 }

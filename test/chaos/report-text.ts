@@ -34,11 +34,12 @@ export function reportText(report: ChaosReport): string {
 }
 
 function verdict({ violationCount, violations, folder }: ChaosReport): string[] {
-  if (violationCount === 0) return ['  0 violations'];
+  const kept = folder === undefined ? [] : ['', `  logs and data: ${folder}`];
+  if (violationCount === 0) return ['  0 violations', ...kept];
   const shown = violations.slice(0, VIOLATIONS_SHOWN).map(({ kind, account, detail }) => {
     return `    ${kind}${account === '' ? '' : ` (${account})`}: ${detail.split('\n')[0]}`;
   });
-  return [`  ${number(violationCount)} violations`, ...shown, '', `  logs and data: ${folder ?? ''}`];
+  return [`  ${number(violationCount)} violations`, ...shown, ...kept];
 }
 
 function lossText({ isReported, refusedCalls, refusedStart }: ChaosReport['losses']): string {
