@@ -46,6 +46,20 @@ describe('Dialling', () => {
     assert.equal(a.closed.at(-1), 'no longer wanted');
   });
 
+  it('a link that only one end knows to be gone, is replaced by the new one', async () => {
+    const world = new World();
+    const [a, b] = await world.two();
+    await pass(world, 2_000);
+    const [dialler, listener] = world.network.ends;
+    assert.ok(dialler && listener);
+    const stale = b.to(a);
+    dialler.cut('planted');
+    listener.closeReason = undefined;
+    await pass(world, 100);
+    assert.deepEqual(b.closed, ['a newer link took its place']);
+    assert.ok(b.to(a) !== stale && b.to(a).isOpen && a.to(b).isOpen);
+  });
+
   it('links that end at once again and again, are dialled ever more slowly', async () => {
     const world = new World();
     const [a, b] = await world.two();
@@ -92,6 +106,8 @@ describe('Dialling', () => {
     const world = new World();
     const [a, b] = await world.two({ silentMs: 2_000 });
     await pass(world, 1_000);
+    // A ping is on its way when the process stops.
+    world.clock.advance(300);
     world.clock.stall(30_000);
     await pass(world, 1_000);
     assert.equal(a.closed.length, 0);
@@ -158,7 +174,11 @@ describe('Dialling', () => {
       for (const dial of dials) dial();
       world.network.isHolding = false;
       for (const go of world.network.held.splice(0)) go();
-      await pass(world, 4_000);
+      await world.settle();
+      const isCut = seed % 4 === 0;
+      if (isCut) await pass(world, 4_000);
+      else
+        assert.equal(a.closed.length + b.closed.length, 0, `seed ${seed}: nobody loses a link that it had`);
       const open = world.network.ends.filter(({ isClosed }) => !isClosed);
       assert.equal(open.length, 2, `seed ${seed}: ${open.length} open ends`);
       const asked = [a.ask(b, { input: 1 }), b.ask(a, { input: 2 })];

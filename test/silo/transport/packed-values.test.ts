@@ -129,6 +129,11 @@ describe('Packed values', () => {
       );
     }
     assert.throws(() => unpackValue(new Uint8Array(100_000).fill(0x91)), /deeper than 64/);
+    assert.throws(
+      () => unpackValue(new Uint8Array([...new Array<number>(66).fill(0x91), 1])),
+      /deeper than 64/,
+    );
+    checkValue(unpackValue(new Uint8Array([...new Array<number>(65).fill(0x91), 1])));
     for (const extension of [0xc1, 0xc7, 0xc8, 0xc9, 0xd4, 0xd8, 0xca, 0xcf, 0xd3, 0xd0, 0xd1]) {
       assert.throws(
         () => unpackValue(new Uint8Array([extension, 0, 0, 0, 0, 0, 0, 0, 0, 0])),

@@ -369,6 +369,11 @@ describe('Requests over a link', () => {
       const [a, b] = await world.two();
       const view = { members: Array.from({ length: 5_000 }, (_, n) => ({ name: `silo ${n}`, port: n })) };
       a.ask(b, { input: new Uint8Array(MIB) });
+      // In the middle of the other one.
+      for (let step = 0; step < 3; step += 1) {
+        await macrotask();
+        world.network.step();
+      }
       a.to(b).control('view', view);
       await world.settle();
       assert.deepEqual(b.controls, [{ kind: 'view', body: view }]);
