@@ -1,6 +1,13 @@
 // What the Redis driver does when the server or the way to it fails: real servers that forget, die, freeze and refuse.
 import assert from 'node:assert/strict';
-import { ensurePartitions, partitionOf, type RedisClient, type RedisKeys } from '../../../directory/index.ts';
+import { readFileSync } from 'node:fs';
+import {
+  ensurePartitions,
+  partitionOf,
+  type RedisClient,
+  type RedisKeys,
+  type RedisReply,
+} from '../../../directory/index.ts';
 import type { GrainId } from '../../../lib/index.ts';
 import { systemClock } from '../../../lib/internal.ts';
 import type { Claim, CommitOutcome, RedisStorage, RedisStorageOptions } from '../../../silo/internal.ts';
@@ -22,6 +29,11 @@ import { TestLog } from '../../gateway/http/support.ts';
 import { startChaosProxy } from '../../support/chaos-proxy.ts';
 import { needsRedis, type RedisServer, startRedis } from '../../support/redis-server.ts';
 import { GENERATION, openStorage } from './redis-harness.ts';
+
+const COMMIT_LUA = readFileSync(
+  new URL('../../../silo/storage/redis/scripts/commit.lua', import.meta.url),
+  'utf8',
+);
 
 interface World {
   readonly storage: RedisStorage;
@@ -117,11 +129,14 @@ needsRedis('Redis storage under faults', () => {
     for (let round = 0; round < 20; round += 1) {
       const first = pushing(storage, claim, round * 10 + 1, round * 10 + 5);
       const flushed = client.call('SCRIPT', ['FLUSH']);
-      const second = pushing(storage, claim, round * 10 + 6, round * 10 + 10);
+      const second = pushing(storage, claim, round * 10 + 6, round * 10 + 7);
+      // Another connection has it loaded: what follows runs, though what was before it did not.
+      const loaded = client.call('SCRIPT', ['LOAD', COMMIT_LUA]);
+      const third = pushing(storage, claim, round * 10 + 8, round * 10 + 10);
       const read = pushed(storage, claim);
-      assert.deepEqual(kinds([...(await first), ...(await second)]), ['done']);
+      assert.deepEqual(kinds([...(await first), ...(await second), ...(await third)]), ['done']);
       assert.deepEqual(await read, upTo(round * 10 + 10), 'a read sees what was handed over before it');
-      await flushed;
+      await Promise.all([flushed, loaded]);
     }
     assert.deepEqual(await pushed(storage, claim), upTo(200));
   });
@@ -482,6 +497,37 @@ needsRedis('Redis storage under faults', () => {
     await apart.restart();
     await until(() => own.isUp);
     assert.deepEqual(await storage.dueReminders(600, 9), due);
+  });
+
+  it('Reminders: set between a look and what it concludes, keep their hint', async () => {
+    const keys = freshKeys();
+    let isOnce = true;
+    const meddling = new Proxy(client, {
+      get(target, name) {
+        const member: unknown = Reflect.get(target, name, target);
+        if (typeof member !== 'function') return member;
+        if (name !== 'run') return member.bind(target) as unknown;
+        return async (...args: Parameters<RedisClient['run']>): Promise<RedisReply> => {
+          if (args[0].name === 'due-raise' && isOnce) {
+            isOnce = false;
+            await move(2, 550);
+          }
+          return await target.run(...args);
+        };
+      },
+    });
+    const { storage } = await open({}, client, keys);
+    const { storage: looking } = await open({}, meddling, keys);
+    const claim = await claimOf(storage);
+    const move = async (number: number, dueMs: number): Promise<void> => {
+      const reminders = [['r', reminderOf('r', dueMs)]] as const;
+      assert.equal(kindOf(await hand(storage, claim, commitOf(number, { reminders }))), 'done');
+    };
+    await move(1, 900);
+    await client.call('ZADD', [keys.shared('due-hints'), 500, partitionOf(GRAIN)]);
+    assert.deepEqual(await looking.dueReminders(510, 9), []);
+    assert.equal(isOnce, false);
+    assert.deepEqual(await looking.dueReminders(600, 9), [{ grain: GRAIN, name: 'r', dueMs: 550 }]);
   });
 
   it('Reminders: with none due, one look is one call; a hint that came to nothing goes after a second look', async () => {
