@@ -1,7 +1,12 @@
 import type { Bench } from './bench.ts';
 import { bench as coldNew } from './cluster/cold-new.bench.ts';
+import { bench as coldRedisLoad } from './cluster/cold-redis-load.bench.ts';
+import { bench as coldRedis } from './cluster/cold-redis.bench.ts';
 import { bench as coldStored } from './cluster/cold-stored.bench.ts';
+import { bench as failoverKill } from './cluster/failover-kill.bench.ts';
+import { bench as failoverStop } from './cluster/failover-stop.bench.ts';
 import { bench as httpCall } from './cluster/http-call.bench.ts';
+import { bench as idleRedis } from './cluster/idle-redis.bench.ts';
 import { bench as idleSockets } from './cluster/idle-sockets.bench.ts';
 import { bench as redisCommittedAlways } from './cluster/redis-committed-always.bench.ts';
 import { bench as redisCommittedEverysec } from './cluster/redis-committed-everysec.bench.ts';
@@ -34,6 +39,11 @@ export const BENCHES: readonly Bench[] = [
   redisCommittedEverysec,
   redisCommittedAlways,
   wsCluster,
+  coldRedis,
+  coldRedisLoad,
+  failoverKill,
+  failoverStop,
+  idleRedis,
   coldNew,
   coldStored,
   idleMemory,

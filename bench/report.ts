@@ -22,6 +22,7 @@ export interface BenchFailure {
 const SUFFIX: Readonly<Record<Unit, string>> = { rate: '/s', bytes: 'B', ms: 'ms', use: '/s' };
 
 function figure(unit: Unit, value: number): string {
+  if (unit === 'ms' && Math.abs(value) >= 999.5) return `${compact(value / 1_000)} s`;
   const text = compact(value);
   // `1.2 M/s`, but `540 B`
   const gap = SUFFIX[unit] === '/s' || /\s\D$/.test(text) ? '' : ' ';
