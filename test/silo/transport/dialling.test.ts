@@ -60,6 +60,22 @@ describe('Dialling', () => {
     assert.ok(b.to(a) !== stale && b.to(a).isOpen && a.to(b).isOpen);
   });
 
+  it('a link that its dialler alone believes in, is replaced by the dial of the other end', async () => {
+    const world = new World();
+    const [a, b] = [await world.peer('a'), await world.peer('b')];
+    b.dial(a);
+    await world.settle();
+    a.dial(b);
+    await pass(world, 2_000);
+    const [dialler, listener] = world.network.ends;
+    assert.ok(dialler && listener);
+    listener.cut('planted');
+    dialler.closeReason = undefined;
+    await pass(world, 100);
+    assert.deepEqual(b.closed, ['a newer link took its place']);
+    assert.ok(a.to(b).isOpen && b.to(a).isOpen);
+  });
+
   it('links that end at once again and again, are dialled ever more slowly', async () => {
     const world = new World();
     const [a, b] = await world.two();

@@ -56,8 +56,12 @@ export class PairEnd implements ByteStream {
     this.isEnded = true;
   }
 
+  /** What was written before still arrives, as with sockets. */
   destroy(): void {
-    this.cut('closed');
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.isEnded = true;
+    this.closeReason = 'closed';
   }
 
   /** Closes both ends; what was not delivered is lost. */
@@ -81,13 +85,14 @@ export class PairEnd implements ByteStream {
       return true;
     }
     const { other } = this;
+    if (other?.isClosed) this.written.length = 0;
     const piece = this.written[0];
     if (!piece) {
-      if (this.isEnded && !this.isClosed) {
-        this.cut('ended');
-        return true;
-      }
-      return false;
+      if (!this.isEnded || !other || other.isClosed) return false;
+      other.isClosed = true;
+      other.closeReason = 'the other end closed it';
+      if (!this.isClosed) this.cut('ended');
+      return true;
     }
     if (!other?.handlers) return false;
     const part = piece.subarray(0, Math.min(piece.byteLength, partBytes));
