@@ -10,7 +10,10 @@ export interface ByteStream {
   end(): void;
   /** Closes now. */
   destroy(): void;
-  /** Set once, before anything can arrive: no callback comes inside `connect` or `onStream`. */
+  /**
+   * Set before anything can arrive, and set anew when the stream changes hands: ask for it at each call. No callback comes
+   * inside `connect`, `onStream`, or a method of the stream.
+   */
   handlers: ByteStreamHandlers | undefined;
   /** For logs: `host:port` of the other end. */
   readonly remote: string;
