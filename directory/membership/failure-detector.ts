@@ -7,6 +7,7 @@
 //   F4. At most one verdict per tick, looked at again before it is written, tried again while the store is away.
 //   F5. The view comes first, the tombstone after it (V4): of two that call each other dead, the record picks one, and only
 //       the other is buried. Whoever declared a death buries; where it cannot, another member does.
+//   F6. It says itself that its lease lapsed (it is cut off from the lock nodes, not from us): dead when its session did.
 import { type Clock, fromUnknown, type Logger, type Rng, type TimerHandle } from '../../lib/index.ts';
 import type { Membership } from './membership.ts';
 import { isLiving, type Member, type MembershipTable, type MembershipView } from './membership-view.ts';
@@ -65,6 +66,8 @@ interface Watch {
   isAsking: boolean;
   nextProbeMs: number;
   nextAskMs: number;
+  /** When it last said itself that its lease had lapsed. */
+  saidLapsedMs: number;
   /** Why it is to be declared dead. */
   verdict: string | undefined;
 }
@@ -74,6 +77,8 @@ const PROBE_AGAIN_MS = 400;
 const ASK_AGAIN_MS = 400;
 /** Longer than `ASK_AGAIN_MS` and a slow answer, shorter than what two suspicions that have nothing to do with each other lie apart. */
 const VOTE_TTL_MS = 1_500;
+/** How long it is believed that a lease has lapsed, after its owner said so: it says it again. */
+const SAID_TTL_MS = 1_500;
 
 export class FailureDetector {
   readonly #options: FailureDetectorOptions;
@@ -114,6 +119,13 @@ export class FailureDetector {
   /** A link closed: looks at once, not only at the next tick. */
   hint(): void {
     if (this.#timer && !this.#isStalled()) this.#look();
+  }
+
+  /** A member says that its own lease has lapsed: it starts no turns, so its grains are better off elsewhere. */
+  lapseTold(incarnation: string): void {
+    const watch = this.#watches.get(incarnation);
+    if (watch) watch.saidLapsedMs = this.#options.clock.nowMs();
+    this.hint();
   }
 
   #arm(): void {
@@ -175,6 +187,7 @@ export class FailureDetector {
         isAsking: false,
         nextProbeMs: 0,
         nextAskMs: 0,
+        saidLapsedMs: -Infinity,
         verdict: undefined,
       };
       this.#watches.set(incarnation, watch);
@@ -186,7 +199,7 @@ export class FailureDetector {
     const link = this.#links.get(member.incarnation);
     if (link && (link.isOpen || link.heardMs !== undefined)) watch.wasHeard = true;
     const isClosed = !link?.isOpen;
-    const isSilent = this.#isSilent(member, watch);
+    const isSilent = this.#isSilent(member, watch) || this.#saysLapsed(watch);
     if (!isClosed && !isSilent) {
       watch.verdict = undefined;
       return;
@@ -204,6 +217,10 @@ export class FailureDetector {
 
   #isSilent(member: Member, watch: Watch): boolean {
     return this.#silenceMs(member, watch) > this.#silentMs + this.#options.loopDelayMs();
+  }
+
+  #saysLapsed({ saidLapsedMs }: Watch): boolean {
+    return this.#options.clock.nowMs() - saidLapsedMs < SAID_TTL_MS;
   }
 
   /** F1. Never rejects. */
@@ -241,7 +258,7 @@ export class FailureDetector {
       : undefined;
   }
 
-  /** F2. Never rejects. */
+  /** F2 and F6. Never rejects. */
   async #ask(member: Member, watch: Watch): Promise<void> {
     const { judge, clock, log } = this.#options;
     const isOn = this.#roundCheck();
@@ -249,9 +266,11 @@ export class FailureDetector {
     try {
       const lapse = await judge.hasLapsed(member.incarnation);
       if (!isOn()) return;
-      if (lapse === 'lapsed') this.#condemn(member, watch, 'it is silent, and its session lapsed');
+      const isSilent = this.#isSilent(member, watch);
+      const why = isSilent ? 'it is silent' : 'it cannot renew';
+      if (lapse === 'lapsed') this.#condemn(member, watch, `${why}, and its session lapsed`);
       else if (lapse === 'dead') this.#condemn(member, watch, 'its session was ended');
-      else await this.#vote(member, watch, isOn);
+      else if (isSilent) await this.#vote(member, watch, isOn);
     } catch (error) {
       log.warn({ error: fromUnknown(error), silo: member.name }, 'detector.ask_failed');
     } finally {
@@ -291,7 +310,8 @@ export class FailureDetector {
   /** As the links are now, not as they were at the last tick. */
   #isSuspect(member: Member, watch: Watch): boolean {
     this.#links = new Map([...this.#options.peers()].map((link) => [link.incarnation, link]));
-    return !this.#links.get(member.incarnation)?.isOpen || this.#isSilent(member, watch);
+    const isClosed = !this.#links.get(member.incarnation)?.isOpen;
+    return isClosed || this.#isSilent(member, watch) || this.#saysLapsed(watch);
   }
 
   #declareOne(): void {

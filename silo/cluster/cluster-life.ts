@@ -59,6 +59,8 @@ const SWEEP_MS = 30_000;
 const LINGER_MS = 2_000;
 const LINGER_LOOK_MS = 25;
 const LINGER_LOOKS = 8;
+/** How often a silo whose lease has lapsed says so. */
+const TELL_LAPSED_MS = 400;
 /** How often a gateway without a link looks for silos. */
 const LOOK_MS = 500;
 /** How long a gateway that starts waits for its first link. */
@@ -214,6 +216,7 @@ export class ClusterLife implements LinksHandlers {
     membership.onSelfDead(() => this.#over('dead'));
     membership.onLost(() => this.#over('lost'));
     this.#session?.onDead(() => this.#buried());
+    this.#session?.onLapsed(() => this.#tellLapsed());
     await this.#session?.start();
     await membership.start();
     // Before coming in: where the whole cluster crashed, it is the first who comes back that finds out.
@@ -340,6 +343,16 @@ export class ClusterLife implements LinksHandlers {
       .declareDead(incarnation, 'a tombstone lies over its session')
       .catch((err: unknown) => this.#parts.log.warn({ err }, 'life.not_declared'))
       .finally(() => this.#over('dead'));
+  }
+
+  /** Cut off from the lock nodes, but not from the others: they need not wait until it falls silent. */
+  #tellLapsed(): void {
+    const { clock } = this.#parts;
+    if (this.#state === 'ended' || !this.#session || clock.nowMs() < this.#session.untilMs) return;
+    for (const link of this.#links.all()) {
+      if (link.isOpen && link.peer.role === 'silo') link.control('suspect', null);
+    }
+    clock.setTimer(TELL_LAPSED_MS, () => this.#tellLapsed());
   }
 
   async #isInView(): Promise<boolean> {
@@ -503,6 +516,7 @@ export class ClusterLife implements LinksHandlers {
 
   onControl(link: Link, kind: ControlKind, body: unknown): void {
     if (kind === 'view') this.membership.offer(body);
+    else if (kind === 'suspect') this.#detector.lapseTold(link.peer.incarnation);
     else if (kind === 'ask') this.#asks.onAsk(link, body);
     else if (kind === 'answer') this.#asks.onAnswer(body);
   }

@@ -51,6 +51,8 @@ const RESTART_BACKOFF = { firstMs: 100, mostMs: 5_000 } as const;
 export interface NodeSession extends Lease {
   /** Takes it. @throws (rejects) ERR_CLUSTER_FAILED */
   start(): Promise<void>;
+  /** Told each time that it is found to hold no more. */
+  onLapsed(listener: () => void): () => void;
   /** Told once, when a tombstone lies over it. */
   onDead(listener: () => void): () => void;
   /** Gives it back: nobody need wait for it. Only when no turn runs any more. */

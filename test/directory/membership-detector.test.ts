@@ -219,6 +219,29 @@ describe('FailureDetector', () => {
     });
   });
 
+  describe('cut off from the lock nodes', () => {
+    it('FailureDetector: says that its lease lapsed, is dead when its session did, though its links are well', async () => {
+      await silos('a', 'b', 'c');
+      world.sessions.set('b', 'lapsed');
+      await world.pass(5_000);
+      assert.equal(world.states['b'], 'active');
+      for (const detector of world.detectors) detector.lapseTold('b');
+      await world.pass(300);
+      assert.equal(world.states['b'], 'dead');
+      assert.match(world.reasonOf('b') ?? '', /cannot renew/);
+    });
+
+    it('FailureDetector: says that its lease lapsed while no session can be judged, is not voted out', async () => {
+      await silos('a', 'b', 'c');
+      world.sessions.set('b', 'unknown');
+      for (let told = 0; told < 20; told += 1) {
+        for (const detector of world.detectors) detector.lapseTold('b');
+        await world.pass(400);
+      }
+      assert.equal(world.states['b'], 'active');
+    });
+  });
+
   describe('silent', () => {
     it('FailureDetector: silent with a lapsed session, is dead soon after a second', async () => {
       await silos('a', 'b', 'c');
