@@ -274,7 +274,7 @@ export const ERRORS = {
     http: 500,
     effect: 'unknown',
     public: true,
-    lasting: true,
+    lasting: false,
     help: 'The flow ran, and what it returned is larger than what may go from process to process; the details have the limit.',
   },
   ERR_PATH_UNKNOWN: {
