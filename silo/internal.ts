@@ -7,7 +7,21 @@ export type { LogBusOptions } from './bus/bus-options.ts';
 export { findLogEnd } from './bus/log-end.ts';
 export type { BusGap, DeadLetter } from './bus/event-bus.ts';
 export { LogBus, type LogBusParts } from './bus/log-bus.ts';
+export { type Addressing, keyOf } from './messaging/address.ts';
 export { Envelope, PromiseEnvelope } from './messaging/envelope.ts';
+export { InboundEnvelope } from './messaging/inbound-envelope.ts';
+export { Asks, ASK_TIMEOUT_MS } from './cluster/asks.ts';
+export { EmissionFeed } from './cluster/emission-feed.ts';
+export { ExclusiveGate } from './cluster/exclusive-gate.ts';
+export type { Neighbours } from './cluster/neighbours.ts';
+export { NO_PLACEMENT, Placement } from './cluster/placement.ts';
+export { Rebalancer } from './cluster/rebalancer.ts';
+export { RouteCache } from './cluster/route-cache.ts';
+export { HOPS_MAX, Router, type RouterParts } from './cluster/router.ts';
+export { SharedVolatileStorage } from './cluster/shared-volatile-storage.ts';
+export { SiloPause } from './cluster/silo-pause.ts';
+export type { Activation } from './catalog/activation.ts';
+export type { CoreHost } from './catalog/core-host.ts';
 export {
   LmdbStorage,
   type LmdbStorageOptions,

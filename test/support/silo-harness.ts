@@ -18,7 +18,13 @@ import {
   Silo,
   type SiloOptions,
 } from '../../silo/index.ts';
-import { type GrainStorage, type HeapUse, type InstanceReport, MemoryStorage } from '../../silo/internal.ts';
+import {
+  type GrainStorage,
+  type HeapUse,
+  type InstanceReport,
+  MemoryStorage,
+  type Neighbours,
+} from '../../silo/internal.ts';
 import { macrotask } from './system-macrotask.ts';
 
 export interface HarnessOptions {
@@ -29,6 +35,8 @@ export interface HarnessOptions {
   /** Stands between the silo and its storage. */
   readonly storage?: (storage: GrainStorage) => GrainStorage;
   readonly heapUse?: () => HeapUse;
+  /** The cluster around the silo, as the test makes it up. */
+  readonly neighbours?: Neighbours;
 }
 
 export interface LogLine {
@@ -92,7 +100,8 @@ export class SiloHarness {
   }
 
   #newSilo(cores: readonly AnyCore[]): Silo {
-    const { storage: wrap = (storage: GrainStorage) => storage, silo: siloOptions, heapUse } = this.#options;
+    const { storage: wrap = (storage: GrainStorage) => storage, silo: siloOptions } = this.#options;
+    const { heapUse, neighbours } = this.#options;
     const parts = {
       storage: wrap(this.storage),
       clock: this.clock,
@@ -101,6 +110,7 @@ export class SiloHarness {
       clusterKey: '00',
       generation: 'test',
       ...(heapUse ? { heapUse } : {}),
+      ...(neighbours ? { neighbours } : {}),
     };
     const silo = new Silo(parts, siloOptions);
     for (const core of cores) silo.host(core);
