@@ -9,7 +9,7 @@ import type { Bench, ContestantSpec, Sample, Setting } from './bench.ts';
 import { type BenchResult, runBench, type Runner } from './harness.ts';
 import { type BenchOptions, chosen, parseOptions, USAGE } from './options.ts';
 import { Progress } from './progress.ts';
-import { Remote } from './remote.ts';
+import { PROFILE_ENV, Remote } from './remote.ts';
 import { type BenchFailure, headOf, type RunReport, tableOf, verdictOf } from './report.ts';
 
 // The files of the benches import what they measure: from dist here, too.
@@ -92,6 +92,7 @@ async function main(args: readonly string[]): Promise<number> {
     );
     return 0;
   }
+  if (options.profile !== undefined) process.env[PROFILE_ENV] = path.resolve(options.profile);
   const scratch = mkdtempSync(path.join(os.tmpdir(), 'granary-bench-'));
   const clear = (): void => rmSync(scratch, { recursive: true, force: true });
   process.once('SIGINT', () => {

@@ -9,6 +9,8 @@ export interface BenchOptions {
   readonly rounds: number;
   readonly roundMs: number;
   readonly warmUpMs: number;
+  /** Where the processes leave CPU profiles. */
+  readonly profile: string | undefined;
   /** Parts of names; empty for all. */
   readonly only: readonly string[];
 }
@@ -17,6 +19,7 @@ export const USAGE = `npm run bench -- [options]
   --smoke        every bench, for a moment: shows only that the work is done
   --only NAME    benches whose name has NAME in it; may be given again
   --rounds N     rounds that count (default 7, at least 5 for figures to quote)
+  --profile DIR  each process leaves a CPU profile in DIR; figures suffer a little
   --json         the results as JSON on standard output
   --list         names of the benches
   --help         this text`;
@@ -34,6 +37,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       help: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
       rounds: { type: 'string' },
+      profile: { type: 'string' },
       only: { type: 'string', multiple: true, default: [] },
     },
   });
@@ -49,6 +53,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     isJson: values.json,
     isHelp: values.help,
     isList: values.list,
+    profile: values.profile,
     only: values.only,
   };
 }

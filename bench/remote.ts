@@ -43,6 +43,14 @@ process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
+/** Set by `--profile`, for all processes below as well: each writes a CPU profile into the folder when it ends. */
+export const PROFILE_ENV = 'GRANARY_BENCH_PROFILE';
+
+function execArgs(): string[] {
+  const folder = process.env[PROFILE_ENV];
+  return folder === undefined ? EXEC_ARGS : [...EXEC_ARGS, '--cpu-prof', `--cpu-prof-dir=${folder}`];
+}
+
 interface Waiting {
   readonly method: string;
   readonly resolve: (result: unknown) => void;
@@ -57,7 +65,7 @@ export class Remote {
   #end: string | undefined;
 
   private constructor() {
-    this.#child = fork(CHILD, [], { execArgv: EXEC_ARGS, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    this.#child = fork(CHILD, [], { execArgv: execArgs(), stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     running.add(this.#child);
     this.#child.on('message', (reply: RemoteReply) => this.#onReply(reply));
     this.#child.on('exit', (code, signal) => this.#onEnd(`its process ended (${signal ?? code})`));
@@ -84,9 +92,17 @@ export class Remote {
     if (this.#end !== undefined) return;
     try {
       await this.#request('close', [], CLOSE_LIMIT_MS);
+      if (process.env[PROFILE_ENV] !== undefined) await this.#letGo();
     } finally {
       this.kill();
     }
+  }
+
+  /** It ends by itself when nobody listens, and writes its profile on the way. */
+  async #letGo(): Promise<void> {
+    const gone = new Promise((resolve) => this.#child.once('exit', resolve));
+    this.#child.disconnect();
+    await gone;
   }
 
   get pid(): number | undefined {

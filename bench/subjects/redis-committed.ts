@@ -1,7 +1,16 @@
 // Committed turns on Redis, with so many under way over so many grains; and the floor, plain increments in Redis.
 import { RedisKeys } from '../../directory/index.ts';
 import { DEFAULT_TENANT } from '../../lib/index.ts';
-import { type Bench, check, checkEqual, type Contestant, type Setting, timed } from '../bench.ts';
+import {
+  type Bench,
+  check,
+  checkEqual,
+  type Contestant,
+  type Sample,
+  type Setting,
+  timed,
+} from '../bench.ts';
+import { askRaw } from '../../test/support/redis-server.ts';
 import { byCallers } from '../load/callers.ts';
 import { CLUSTER, closeAll, join, placeOf } from './cluster-members.ts';
 import { type Fsync, keepRedis } from './kept-redis.ts';
@@ -41,6 +50,34 @@ async function openGrains(setting: Setting, fsync: Fsync): Promise<Contestant> {
   };
 }
 
+interface Traffic {
+  readonly reads: number;
+  readonly bytes: number;
+}
+
+async function trafficOf(port: number): Promise<Traffic> {
+  const text = await askRaw(port, 'INFO stats');
+  const number = (name: string): number => Number(new RegExp(`${name}:(\\d+)`).exec(text)?.[1] ?? Number.NaN);
+  return {
+    reads: number('total_reads_processed'),
+    bytes: number('total_net_input_bytes'),
+  };
+}
+
+/** With what the server was asked for each unit: it flushes its file once for all that one look at its sockets read. */
+async function withTraffic(port: number, work: () => Promise<Sample>): Promise<Sample> {
+  const before = await trafficOf(port);
+  const sample = await work();
+  const after = await trafficOf(port);
+  return {
+    ...sample,
+    notes: {
+      'bytes sent each': (after.bytes - before.bytes) / sample.done,
+      'units in a read': sample.done / (after.reads - before.reads),
+    },
+  };
+}
+
 /** Each activation numbers its commits in the head of its grain. */
 async function commitsOf(raw: RawRedis, names: RedisKeys, keys: readonly string[]): Promise<number> {
   const numbers = await Promise.all(
@@ -65,14 +102,16 @@ async function openIncrements(setting: Setting, fsync: Fsync): Promise<Contestan
   const totals = new Array<number>(GRAINS).fill(0);
   return {
     run: (count) =>
-      timed(() =>
-        byCallers(count, IN_FLIGHT, async (index) => {
-          const grain = index % GRAINS;
-          const total = (totals[grain] ?? 0) + 1;
-          totals[grain] = total;
-          const answered = numberIn(await raw.call('HINCRBY', at(keys, grain), 'total', '1'));
-          checkEqual(answered, total, `total of ${at(keys, grain)}`);
-        }),
+      withTraffic(redis.port, () =>
+        timed(() =>
+          byCallers(count, IN_FLIGHT, async (index) => {
+            const grain = index % GRAINS;
+            const total = (totals[grain] ?? 0) + 1;
+            totals[grain] = total;
+            const answered = numberIn(await raw.call('HINCRBY', at(keys, grain), 'total', '1'));
+            checkEqual(answered, total, `total of ${at(keys, grain)}`);
+          }),
+        ),
       ),
     async close() {
       raw.close();
