@@ -137,6 +137,7 @@ export class ClusterLife implements LinksHandlers {
         rng,
         self: incarnation,
         linkTo: (peer) => this.#links.get(peer),
+        siloLinks: () => this.#siloLinks(),
         takeHere: role === 'silo' ? (envelope) => this.#takeHere(envelope) : undefined,
         watch: (envelope) => this.watch(envelope),
       },
@@ -349,9 +350,7 @@ export class ClusterLife implements LinksHandlers {
   #tellLapsed(): void {
     const { clock } = this.#parts;
     if (this.#state === 'ended' || !this.#session || clock.nowMs() < this.#session.untilMs) return;
-    for (const link of this.#links.all()) {
-      if (link.isOpen && link.peer.role === 'silo') link.control('suspect', null);
-    }
+    for (const link of this.#siloLinks()) link.control('suspect', null);
     clock.setTimer(TELL_LAPSED_MS, () => this.#tellLapsed());
   }
 
@@ -573,10 +572,15 @@ export class ClusterLife implements LinksHandlers {
     return mergePages(pages, options.limit);
   }
 
+  #siloLinks(): readonly Link[] {
+    return this.#links.all().filter(({ isOpen, peer }) => isOpen && peer.role === 'silo');
+  }
+
   /** Of every silo that can be reached; one that does not answer is left out. */
   async #askAll(kind: string, body: unknown): Promise<readonly unknown[]> {
-    const links = this.#links.all().filter(({ isOpen, peer }) => isOpen && peer.role === 'silo');
-    const answers = await Promise.allSettled(links.map((link) => this.#asks.ask(link, kind, body)));
+    const answers = await Promise.allSettled(
+      this.#siloLinks().map((link) => this.#asks.ask(link, kind, body)),
+    );
     return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
   }
 

@@ -46,6 +46,8 @@ export interface RouterParts {
   /** Incarnation of this process. */
   readonly self: string;
   readonly linkTo: (incarnation: string) => Link | undefined;
+  /** Open links to silos. */
+  readonly siloLinks: () => readonly Link[];
   /** Takes the message here; absent in a process that hosts nothing. */
   readonly takeHere?: ((envelope: Envelope) => void) | undefined;
   /** Watches the deadline of a message that waits. */
@@ -171,8 +173,9 @@ export class Router {
       return envelope.reject(error);
     }
     if (target === this.#parts.self) return this.#takeHere(envelope, grain);
-    const link = this.#parts.linkTo(target);
-    if (!link?.isOpen) {
+    const direct = this.#parts.linkTo(target);
+    const link = direct?.isOpen ? direct : isForwarded ? undefined : this.#wayRound();
+    if (!link) {
       this.#cache.forget(grain);
       const error = new GrainError('ERR_ROUTE_FAILED', {
         message: `no link to the silo of ${grain.core} now`,
@@ -183,7 +186,7 @@ export class Router {
     if (!envelope.begin()) return;
     const passage = new Passage(this, envelope, grain, link, {
       hops,
-      toOwner,
+      toOwner: toOwner && link === direct,
       view: this.#placement.view.number,
     });
     envelope.abandoned = passage.abandon;
@@ -191,6 +194,11 @@ export class Router {
     this.#sent += 1;
     if (isForwarded) this.#forwarded += 1;
     link.request(passage);
+  }
+
+  /** Another silo may reach the one that this process does not: it sends the message on. */
+  #wayRound(): Link | undefined {
+    return randomOf(this.#parts.rng, this.#parts.siloLinks());
   }
 
   #takeHere(envelope: Envelope, grain: GrainId): void {
