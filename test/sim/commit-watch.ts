@@ -1,5 +1,6 @@
 // CommitWatch: sees, at the Redis server, which activation claimed and committed what, whatever the silos believe (P1).
-//   - Epochs of a grain grow with each new owner, and no activation owns a grain twice.
+//   - Epochs of a grain grow with each new owner, and no activation that committed owns the grain again. (One may whose claim
+//     was asked twice, as long as nobody had heard the first answer: it has no commits that could meet another history.)
 //   - Only the owner's commits are stored, each number once and in order.
 import { CLAIM_SCRIPT, loadScript, RELEASE_SCRIPT } from '../../directory/index.ts';
 import type { FakeReply } from '../support/fake-redis/index.ts';
@@ -10,6 +11,7 @@ interface Head {
   owner: string;
   epoch: number;
   number: number;
+  /** Owners that have committed. */
   readonly former: Set<string>;
 }
 
@@ -52,7 +54,7 @@ export class CommitWatch {
     }
     if (epoch <= known.epoch) this.#say(`${key}: epoch ${epoch} of ${owner} follows ${known.epoch}`);
     if (known.former.has(owner)) this.#say(`${key}: ${owner} owns it again`);
-    known.former.add(known.owner);
+    this.#leave(known);
     known.owner = owner;
     known.epoch = epoch;
     known.number = 0;
@@ -77,8 +79,12 @@ export class CommitWatch {
   #onRelease(key: string): void {
     const known = this.#heads.get(key);
     if (!known) return;
-    known.former.add(known.owner);
+    this.#leave(known);
     known.owner = '';
+  }
+
+  #leave(head: Head): void {
+    if (head.number > 0) head.former.add(head.owner);
   }
 
   #say(text: string): void {

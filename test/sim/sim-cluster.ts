@@ -9,6 +9,7 @@ import type { SimProcess } from './sim-process.ts';
 import { SimRedis } from './sim-redis.ts';
 import { SimWorld } from './sim-world.ts';
 
+export const CLUSTER = 'sim';
 /** Clocks run at most so much too fast or too slow. */
 const SKEW = 0.01;
 const USER_PAUSE_MOST_MS = 300;
@@ -32,8 +33,8 @@ export class SimCluster {
     this.#options = options;
     this.world = new SimWorld(seed);
     this.net = new SimNetwork(this.world);
-    this.redis = new SimRedis(this.net);
-    const keys = new RedisKeys('sim');
+    this.redis = new SimRedis(this.net, options.plant?.rewrite);
+    const keys = new RedisKeys(CLUSTER);
     const { net, redis } = this;
     const make = (role: 'silo' | 'gateway', index: number): SimNode => {
       const host = `${role}-${index}`;

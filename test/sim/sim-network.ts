@@ -29,6 +29,7 @@ export class Pipe {
   readonly #to: SimProcess;
   readonly #queue: string;
   #held: (() => void)[] = [];
+  #heldFromMs = 0;
   #lastMs = 0;
   #isCut = false;
   /** What was sent in the same step travels together, most of the time. */
@@ -43,17 +44,15 @@ export class Pipe {
   }
 
   /** Runs it at the other end, when it arrives there. */
-  push(arrived: () => void): void {
+  push(run: () => void): void {
     if (this.#isCut) return;
-    const sentMs = this.#net.world.nowMs;
-    const run = (): void => {
-      this.#net.arrivedAfter(this.#net.world.nowMs - sentMs);
-      arrived();
-    };
     if (this.#held.length > 0 || this.#net.isBlocked(this.#from.host, this.#to.host)) {
-      if (this.#held.length === 0) this.#net.hold(this);
+      if (this.#held.length === 0) {
+        this.#net.hold(this);
+        this.#heldFromMs = this.#net.world.nowMs;
+      }
       this.#held.push(run);
-    } else this.#send(run);
+    } else this.#send(run, this.#net.world.nowMs);
   }
 
   /** Nothing that is pushed from now on arrives; what is on its way does. */
@@ -75,10 +74,10 @@ export class Pipe {
   release(): void {
     const held = this.#held;
     this.#held = [];
-    for (const run of held) this.#send(run);
+    for (const run of held) this.#send(run, this.#heldFromMs);
   }
 
-  #send(run: () => void): void {
+  #send(run: () => void, sentMs: number): void {
     if (this.#lastMs < 0) return;
     const { world } = this.#net;
     if (this.#batchStep === world.stepCount && randomBelow(world.rng, BATCH_ENDS_EVERY) > 0) {
@@ -92,6 +91,7 @@ export class Pipe {
     world.addTimer(undefined, this.#lastMs - world.nowMs, () => {
       if (this.#lastMs < 0) return;
       world.addTask(this.#to, this.#queue, () => {
+        this.#net.arrivedAfter(world.nowMs - sentMs);
         for (const arrive of batch) if (this.#to.isAlive) arrive();
       });
     });

@@ -12,7 +12,7 @@ import {
   SiloSession,
 } from '../../directory/index.ts';
 import { type AnyCore, type Logger, type Rng, SeededRng } from '../../lib/index.ts';
-import { ClusterNode, openRedisStorage } from '../../silo/index.ts';
+import { ClusterNode, type NodeSession, openRedisStorage } from '../../silo/index.ts';
 import type { FakeRedisClient } from '../support/fake-redis/index.ts';
 import { SimGuardian } from './sim-guardian.ts';
 import type { SimNetwork } from './sim-network.ts';
@@ -42,8 +42,12 @@ export interface SimNodeParts {
 
 /** Faults that are planted on purpose. */
 export interface NodePlant {
+  /** Texts of scripts. */
+  readonly rewrite?: (lua: string) => string;
+  /** Nobody watches the deadlines of calls. */
+  readonly isWithoutDeadlines?: boolean;
   readonly storage?: (storage: ReturnType<typeof openRedisStorage>) => ReturnType<typeof openRedisStorage>;
-  readonly session?: (session: SiloSession) => SiloSession;
+  readonly session?: (session: SiloSession) => NodeSession;
 }
 
 export class SimNode {

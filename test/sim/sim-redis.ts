@@ -73,7 +73,7 @@ export class SimRedis {
   #isDown = false;
   readonly #net: SimNetwork;
 
-  constructor(net: SimNetwork) {
+  constructor(net: SimNetwork, rewrite?: (lua: string) => string) {
     this.#net = net;
     this.process = new SimProcess(net.world, { name: REDIS_HOST });
     const own = this;
@@ -83,7 +83,7 @@ export class SimRedis {
       setTimer: (delayMs: number, run: () => void) => own.process.setTimer(delayMs, run),
       defer: (run: () => void) => own.process.defer(run),
     };
-    this.server = new FakeRedis({ clock, rng: net.world.rng });
+    this.server = new FakeRedis({ clock, rng: net.world.rng, rewrite });
   }
 
   /** A connection of a process, made again whenever it breaks. */

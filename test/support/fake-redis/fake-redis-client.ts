@@ -37,10 +37,30 @@ export interface FakeRedisClientParts {
   readonly reconnectMs?: number;
 }
 
-interface Flight {
+/** A command that waits for its answer. A class: thousands are made, and closures cost more. */
+class Flight {
+  readonly promise: Promise<FakeReply>;
   readonly sentMs: number;
-  readonly settle: (reply: FakeReply) => void;
-  readonly fail: (error: Error) => void;
+  readonly words: readonly string[];
+  #resolve: (reply: FakeReply) => void = () => undefined;
+  #reject: (error: Error) => void = () => undefined;
+
+  constructor(words: readonly string[], sentMs: number) {
+    this.words = words;
+    this.sentMs = sentMs;
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  resolve(reply: FakeReply): void {
+    this.#resolve(reply);
+  }
+
+  reject(error: Error): void {
+    this.#reject(error);
+  }
 }
 
 interface Subscriber {
@@ -185,7 +205,8 @@ export class FakeRedisClient implements RedisClient {
     connection.timer?.cancel();
     connection.wire.close();
     for (const subscriber of this.#subscribers) subscriber.stop?.();
-    for (const flight of [...connection.inFlight]) flight.fail(new RedisSilence(reason, true));
+    for (const flight of connection.inFlight) flight.reject(new RedisSilence(reason, true));
+    connection.inFlight.clear();
     if (connection.runId !== undefined) this.#tell({ kind: 'down', reason });
     this.#dialLater();
   }
@@ -210,26 +231,21 @@ export class FakeRedisClient implements RedisClient {
 
   #transmit(connection: Connection, words: readonly string[]): Promise<FakeReply> {
     const { server, clock } = this.#parts;
-    return new Promise((resolve, reject) => {
-      const flight: Flight = {
-        sentMs: clock.nowMs(),
-        settle: (reply) => {
-          connection.heardMs = clock.nowMs();
-          if (!connection.inFlight.delete(flight)) return;
-          if (reply instanceof RedisError) reject(this.#refusal(connection, reply));
-          else resolve(reply);
-        },
-        fail: (error) => {
-          if (connection.inFlight.delete(flight)) reject(error);
-        },
-      };
-      connection.inFlight.add(flight);
-      if (!connection.timer) this.#watch(connection, this.#timeoutMs);
-      connection.wire.toServer(() => {
-        const reply = server.execute(words);
-        connection.wire.toClient(() => flight.settle(reply));
-      });
+    const flight = new Flight(words, clock.nowMs());
+    connection.inFlight.add(flight);
+    if (!connection.timer) this.#watch(connection, this.#timeoutMs);
+    connection.wire.toServer(() => {
+      const reply = server.execute(words);
+      connection.wire.toClient(() => this.#answered(connection, flight, reply));
     });
+    return flight.promise;
+  }
+
+  #answered(connection: Connection, flight: Flight, reply: FakeReply): void {
+    connection.heardMs = this.#parts.clock.nowMs();
+    if (!connection.inFlight.delete(flight)) return;
+    if (reply instanceof RedisError) flight.reject(this.#refusal(connection, reply));
+    else flight.resolve(reply);
   }
 
   #refusal(connection: Connection, { text }: RedisError): RedisRefusal {
@@ -263,7 +279,10 @@ export class FakeRedisClient implements RedisClient {
     if (late.length > 0 && nowMs - connection.heardMs >= timeoutMs) {
       return this.#down(`silent for ${timeoutMs} ms`);
     }
-    for (const flight of late) flight.fail(new RedisSilence('no answer in time', true));
+    for (const flight of late) {
+      connection.inFlight.delete(flight);
+      flight.reject(new RedisSilence('no answer in time', true));
+    }
     const oldestMs = Math.min(nowMs, ...[...connection.inFlight].map(({ sentMs }) => sentMs));
     this.#watch(connection, Math.max(1, oldestMs + timeoutMs - nowMs));
   }

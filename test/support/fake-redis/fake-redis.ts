@@ -25,6 +25,8 @@ export interface FakeRedisOptions {
   readonly maxmemoryPolicy?: string;
   /** What WAIT answers. @default 0 */
   readonly replicas?: number;
+  /** Plants a fault: the text that is run instead of a script's. */
+  readonly rewrite?: ((lua: string) => string) | undefined;
   /** Leave out the check that keys of a script share a hash tag. @default false */
   readonly anyKeys?: boolean;
 }
@@ -259,9 +261,10 @@ export class FakeRedis {
   #script(args: readonly string[]): FakeReply {
     switch (at(args, 0).toUpperCase()) {
       case 'LOAD': {
-        const loaded = luaMachine.compile(at(args, 1));
+        const source = at(args, 1);
+        const loaded = luaMachine.compile(this.#options.rewrite?.(source) ?? source);
         if ('problem' in loaded) return new RedisError(loaded.problem);
-        const sha = createHash('sha1').update(at(args, 1), 'latin1').digest('hex');
+        const sha = createHash('sha1').update(source, 'latin1').digest('hex');
         this.#scripts.set(sha, loaded.ref);
         return sha;
       }

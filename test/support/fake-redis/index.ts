@@ -5,4 +5,4 @@ export {
   type FakeRedisClientParts,
   type RedisWire,
 } from './fake-redis-client.ts';
-export { type FakeReply, RedisError, RedisStatus } from './redis-data.ts';
+export { type FakeReply, RedisError, RedisStatus, type RedisValue } from './redis-data.ts';

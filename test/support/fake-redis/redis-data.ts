@@ -153,6 +153,17 @@ export class RedisData {
     return true;
   }
 
+  /** All of it as it is now, to begin others with. */
+  copy(): ReadonlyMap<string, RedisValue> {
+    return new Map([...this.#entries].map(([key, { value }]) => [key, copyOf(value)]));
+  }
+
+  /** Begins with this, instead of empty. */
+  load(entries: ReadonlyMap<string, RedisValue>): void {
+    for (const [key, value] of entries)
+      this.#entries.set(key, { value: copyOf(value), expiresMs: undefined });
+  }
+
   clear(): void {
     for (const key of this.keys()) this.delete(key);
   }
