@@ -179,6 +179,7 @@ function openThread(workerData: ThreadData): Worker {
   if (!isSource) return new Worker(thread, options);
   const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx'));
   const loader = new URL('./esm/api/index.mjs', tsx);
-  const boot = `import('${loader}').then(({ register }) => { register(); return import('${thread}'); });`;
+  const [loaderUrl, threadUrl] = [loader, thread].map(({ href }) => JSON.stringify(href));
+  const boot = `import(${loaderUrl}).then(({ register }) => { register(); return import(${threadUrl}); });`;
   return new Worker(boot, { ...options, eval: true, execArgv: [] });
 }

@@ -97,6 +97,8 @@ function checkRank({ file, to }: Import): string | undefined {
   const [rank, otherRank] = [RANK[own], RANK[other]];
   if (rank === undefined || otherRank === undefined)
     return `is outside of the folders ${Object.keys(RANK).join(', ')}`;
+  // Servers to try against: benches measure on the same ones that tests are run on.
+  if (own === 'bench' && to.startsWith('test/support/')) return undefined;
   if (otherRank > rank) return `points upward: ${own} comes before ${other}`;
   if (to === `${other}/index.ts` || (own === 'test' && other === 'bench')) return undefined;
   const isTooling = own === 'test' || own === 'bench';
