@@ -33,8 +33,8 @@ async function openGrains(setting: Setting, fsync: Fsync): Promise<Contestant> {
   let added = 0;
   return {
     async run(count) {
-      const sample = await timed(() =>
-        byCallers(count, IN_FLIGHT, (index) => at(refs, index % GRAINS).add(1)),
+      const sample = await withTraffic(redis.port, () =>
+        timed(() => byCallers(count, IN_FLIGHT, (index) => at(refs, index % GRAINS).add(1))),
       );
       added += count;
       let sum = 0;
