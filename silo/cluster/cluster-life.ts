@@ -59,6 +59,8 @@ const SWEEP_MS = 30_000;
 const LINGER_MS = 2_000;
 const LINGER_LOOK_MS = 25;
 const LINGER_LOOKS = 8;
+/** A link on which nothing was heard for so long is given up: what was sent on it is *unknown*, not waited for. */
+const LINK_SILENT_MS = 4_000;
 /** How often a silo whose lease has lapsed says so. */
 const TELL_LAPSED_MS = 400;
 /** How often a gateway without a link looks for silos. */
@@ -108,13 +110,9 @@ export class ClusterLife implements LinksHandlers {
     const secret = options.linkSecret ?? opened.clusterKey;
     const self = { incarnation, name, role };
     this.#links = new Links({
-      network,
-      clock,
-      rng,
-      log,
-      self,
+      ...{ network, clock, rng, log, self, secret },
       cluster: keys.cluster,
-      secret,
+      options: { silentMs: LINK_SILENT_MS },
       handlers: this,
     });
     this.#storage = parts.openStorage(generation);
@@ -522,6 +520,14 @@ export class ClusterLife implements LinksHandlers {
 
   onOpen(link: Link): void {
     if (this.membership.state !== 'new') link.control('view', this.membership.view);
+  }
+
+  onDialFailed(_incarnation: string, outcome: 'refused' | 'unreachable'): void {
+    if (outcome === 'refused') this.#detector.hint();
+  }
+
+  onReplaced(): void {
+    this.#detector.hint();
   }
 
   onClosed(link: Link): void {

@@ -29,6 +29,8 @@ import { RouteCache } from './route-cache.ts';
 export const HOPS_MAX = 4;
 const PARKED_MAX = 10_000;
 const PARKED_BYTES_MAX = 64 * 1024 * 1024;
+/** A link on which nothing was heard for so long (it is pinged while idle) may have a hole: others are tried first. */
+const SILENT_MS = 1_500;
 const RETRY_BACKOFF = { firstMs: 10, mostMs: 250 } as const;
 
 /** Refusals that say nothing against the call, only that it came at the wrong moment or to the wrong place. */
@@ -174,8 +176,8 @@ export class Router {
     }
     if (target === this.#parts.self) return this.#takeHere(envelope, grain);
     const direct = this.#parts.linkTo(target);
-    const link = direct?.isOpen ? direct : isForwarded ? undefined : this.#wayRound();
-    if (!link) {
+    const link = this.#isWell(direct) || isForwarded ? direct : (this.#wayRound() ?? direct);
+    if (!link?.isOpen) {
       this.#cache.forget(grain);
       const error = new GrainError('ERR_ROUTE_FAILED', {
         message: `no link to the silo of ${grain.core} now`,
@@ -196,9 +198,14 @@ export class Router {
     link.request(passage);
   }
 
+  #isWell(link: Link | undefined): boolean {
+    return link !== undefined && link.isOpen && this.#parts.clock.nowMs() - link.heardMs < SILENT_MS;
+  }
+
   /** Another silo may reach the one that this process does not: it sends the message on. */
   #wayRound(): Link | undefined {
-    return randomOf(this.#parts.rng, this.#parts.siloLinks());
+    const others = this.#parts.siloLinks().filter((link) => this.#isWell(link));
+    return randomOf(this.#parts.rng, others);
   }
 
   #takeHere(envelope: Envelope, grain: GrainId): void {
