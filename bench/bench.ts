@@ -40,6 +40,10 @@ export type Unit = 'rate' | 'bytes' | 'ms' | 'use';
 export interface Target {
   /** Whose figure the target is about. */
   readonly of: string;
+  /** Not the figure itself but this note of it. */
+  readonly note?: string;
+  /** Each round has to meet it, not only their median. */
+  readonly isForEach?: boolean;
   /** The target is a share of this contestant's figure; without it, of 1. */
   readonly beside?: string;
   readonly atLeast?: number;

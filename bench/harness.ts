@@ -175,8 +175,13 @@ function resultOf(bench: Bench, entrants: readonly Entrant[], rounds: number): B
       notes: notesOf(samples),
     };
   });
-  const byName = new Map(entrants.map(({ spec }, at) => [spec.name, values[at] ?? []]));
-  const targets = bench.targets.map((target) => resultOfTarget(target, byName));
+  const valuesOf = ({ note }: Target, name: string): readonly number[] => {
+    const at = entrants.findIndex(({ spec }) => spec.name === name);
+    if (at < 0) throw new BenchError(`a target names ${name}, which does not take part`);
+    if (note === undefined) return values[at] ?? [];
+    return (entrants[at]?.samples ?? []).flatMap(({ notes }) => notes?.[note] ?? []);
+  };
+  const targets = bench.targets.map((target) => resultOfTarget(target, valuesOf));
   return { name: bench.name, title: bench.title, unit: bench.unit, rounds, contestants, targets };
 }
 
@@ -185,16 +190,16 @@ function ratiosOf(left: readonly number[], right: readonly number[]): number[] {
   return left.map((value, round) => value / (right[round] ?? Number.NaN));
 }
 
-function resultOfTarget(target: Target, values: ReadonlyMap<string, readonly number[]>): TargetResult {
-  const of = (name: string): readonly number[] => {
-    const found = values.get(name);
-    if (!found) throw new BenchError(`a target names ${name}, which does not take part`);
-    return found;
-  };
-  const own = of(target.of);
-  const compared = target.beside === undefined ? own : ratiosOf(own, of(target.beside));
-  const value = spreadOf(compared).median;
-  const { atLeast = -Infinity, atMost = Infinity } = target;
+function resultOfTarget(
+  target: Target,
+  valuesOf: (target: Target, name: string) => readonly number[],
+): TargetResult {
+  const own = valuesOf(target, target.of);
+  const compared = target.beside === undefined ? own : ratiosOf(own, valuesOf(target, target.beside));
+  const { median, least, most } = spreadOf(compared);
+  const { atLeast = -Infinity, atMost = Infinity, isForEach = false } = target;
+  const worst = target.atMost === undefined ? least : most;
+  const value = isForEach ? worst : median;
   return { ...target, value, isMet: value >= atLeast && value <= atMost };
 }
 

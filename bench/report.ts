@@ -68,10 +68,11 @@ function targetsBeside({ targets }: BenchResult, name: string): TargetResult[] {
 }
 
 function targetCells(unit: Unit, target: TargetResult): [string, string] {
-  const { beside, atLeast, atMost, isAim = false, value, isMet } = target;
+  const { beside, note, atLeast, atMost, isAim = false, value, isMet } = target;
   const write = (bound: number): string =>
     beside === undefined ? figure(unit, bound) : `x${compact(bound)}`;
-  const text = atLeast === undefined ? `<= ${write(atMost ?? 0)}` : `>= ${write(atLeast)}`;
+  const bound = atLeast === undefined ? `<= ${write(atMost ?? 0)}` : `>= ${write(atLeast)}`;
+  const text = note === undefined ? bound : `${note} ${bound}`;
   const mark = isMet ? 'met' : `MISSED: ${write(value)}`;
   return [isAim ? `${text} (aim)` : text, mark];
 }

@@ -9,46 +9,41 @@ import { COLD_WORK } from '../subjects/cold-grains.ts';
 const CALLERS = 256;
 const LOAD = 0.7;
 
-function opening(share: number): (setting: Setting) => Promise<Contestant> {
-  return async (setting) => {
-    const cluster = await openColdCluster(setting);
-    return {
-      async run(count) {
-        const silo = await cluster.start();
-        const warm = count >> 1;
-        const startMs = performance.now();
-        checkEqual(await byCallers(warm, CALLERS, silo.first), warm, 'first calls at the peak');
-        const peak = (warm / (performance.now() - startMs)) * 1_000;
-        const cpu = process.cpuUsage();
-        const first = (index: number): Promise<void> => silo.first(warm + index);
-        const { answered, elapsedMs, latenciesMs } = await onSchedule(count - warm, peak * LOAD, first);
-        const cpuMs = cpuMsSince(cpu);
-        await silo.stop(count);
-        return {
-          done: warm + answered,
-          elapsedMs,
-          cpuMs,
-          value: quantileOf(latenciesMs, share),
-          notes: { 'peak /s': peak, 'asked /s': peak * LOAD },
-        };
-      },
-      close: () => cluster.close(),
-    };
+async function openGranary(setting: Setting): Promise<Contestant> {
+  const cluster = await openColdCluster(setting);
+  return {
+    async run(count) {
+      const silo = await cluster.start();
+      const half = count >> 1;
+      const startMs = performance.now();
+      checkEqual(await byCallers(half, CALLERS, silo.first), half, 'first calls at the peak');
+      const peak = (half / (performance.now() - startMs)) * 1_000;
+      const cpu = process.cpuUsage();
+      const first = (index: number): Promise<void> => silo.first(half + index);
+      const { answered, elapsedMs, latenciesMs } = await onSchedule(count - half, peak * LOAD, first);
+      const cpuMs = cpuMsSince(cpu);
+      await silo.stop(count);
+      return {
+        done: half + answered,
+        elapsedMs,
+        cpuMs,
+        value: quantileOf(latenciesMs, 0.99),
+        notes: { p50: quantileOf(latenciesMs, 0.5), 'peak /s': peak, 'asked /s': peak * LOAD },
+      };
+    },
+    close: () => cluster.close(),
   };
 }
 
 export const bench: Bench = {
   name: 'cold-redis-load',
-  title: 'First call on cold keys with memory in Redis: at 70 % of the peak',
+  title: 'First call on cold keys with memory in Redis: at 70 % of the peak, p99',
   file: import.meta.url,
   unit: 'ms',
   work: COLD_WORK,
-  contestants: [
-    { name: 'p50', label: 'granary, p50', open: opening(0.5) },
-    { name: 'p99', label: 'granary, p99', open: opening(0.99) },
-  ],
+  contestants: [{ name: 'granary', label: 'granary, silo and Redis', open: openGranary }],
   targets: [
-    { of: 'p50', atMost: 1 },
-    { of: 'p99', atMost: 4 },
+    { of: 'granary', atMost: 4 },
+    { of: 'granary', note: 'p50', atMost: 1 },
   ],
 };

@@ -9,7 +9,10 @@ export const bench: Bench = {
   unit: 'ms',
   work: { fixed: 10_000, smoke: 100 },
   contestants: [{ name: 'granary', label: 'granary, three silos', open: openFailover('kill') }],
-  targets: [{ of: 'granary', atMost: 1_500 }],
+  targets: [
+    { of: 'granary', atMost: 1_500 },
+    { of: 'granary', note: 'longest', atMost: 3_000, isForEach: true },
+  ],
   processes: 'fresh',
   roundsMax: 5,
 };

@@ -54,7 +54,7 @@ function asking(name: string, label: string, openAsks: (setting: Setting) => Pro
           cpuMs: cpuMsSince(cpu),
           value: quantileOf(latenciesMs, 0.99),
           notes: {
-            'p50 ms': quantileOf(latenciesMs, 0.5),
+            p50: quantileOf(latenciesMs, 0.5),
             refused,
             'peak /s': peak,
             'asked /s': peak * LOAD,

@@ -17,7 +17,7 @@ function asking(name: string, label: string, openAsks: (setting: Setting) => Pro
           }
           return count;
         });
-        return { ...sample, value: quantileOf(times, 0.5), notes: { 'p99 ms': quantileOf(times, 0.99) } };
+        return { ...sample, value: quantileOf(times, 0.5), notes: { p99: quantileOf(times, 0.99) } };
       },
       close: () => asks.close(),
     };

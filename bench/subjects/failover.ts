@@ -75,8 +75,9 @@ async function fail(cluster: Cluster, how: HowItGoes, count: number): Promise<Sa
     ...sample,
     value: quantileOf(times, 0.99),
     notes: {
-      'p50 ms': quantileOf(times, 0.5),
-      'longest ms': quantileOf(times, 1),
+      first: quantileOf(times, 0),
+      p50: quantileOf(times, 0.5),
+      longest: quantileOf(times, 1),
       'double commits': doubles,
     },
   };
