@@ -82,6 +82,8 @@ export interface ClusterPlan {
   readonly faultyMs: number;
   readonly load: readonly LoadItem[];
   readonly nemesis: readonly NemesisAction[];
+  /** When Redis forgets everything; undefined in most runs. */
+  readonly flushMs: number | undefined;
   /** Two silos that have one name. */
   readonly isSameName: boolean;
 }
@@ -104,7 +106,8 @@ export function makePlan(seed: number, { keep, loadMost }: PlanOptions = {}): Cl
   const isSameName = rng.next() < 0.2;
   const load = makeLoad(rng, faultyMs).slice(0, loadMost);
   const nemesis = makeNemesis(rng, faultyMs).filter((_action, place) => keep?.includes(place) ?? true);
-  return { seed, faultyMs, load, nemesis, isSameName };
+  const flushMs = rng.next() < 0.04 ? randomBelow(rng, faultyMs) : undefined;
+  return { seed, faultyMs, load, nemesis, flushMs, isSameName };
 }
 
 function makeLoad(rng: Rng, faultyMs: number): readonly LoadItem[] {

@@ -27,6 +27,8 @@ const CALL_MS = 4_000;
 const GRACE_MS = 100;
 /** P7: a lost hint is made up for within 30 s. */
 const REMINDER_MOST_MS = 40_000;
+/** Silos stop, wait a TTL and find the loss when they come in anew. */
+const LOSS_TOLD_MS = 20_000;
 const STEPS_MOST = 600_000;
 
 export interface ClusterReport {
@@ -73,6 +75,8 @@ class ClusterRun {
   readonly #cursors = new Map<string, string>();
   readonly #subscriptions = new Map<string, Subscription>();
   #isReminded = false;
+  /** Nobody tries anything again. */
+  #isOver = false;
 
   constructor(plan: ClusterPlan, plant: NodePlant | undefined) {
     this.#plan = plan;
@@ -119,8 +123,11 @@ class ClusterRun {
     try {
       await this.#boot();
       await this.#break();
-      await this.#finish();
-      await this.#checkAll();
+      if (this.#plan.flushMs !== undefined) await this.#checkLoss();
+      else {
+        await this.#finish();
+        await this.#checkAll();
+      }
     } catch (error) {
       this.#say(
         `the run itself failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
@@ -165,7 +172,8 @@ class ClusterRun {
 
   async #break(): Promise<void> {
     const { world } = this.#cluster;
-    const { load, nemesis, faultyMs } = this.#plan;
+    const { load, nemesis, faultyMs, flushMs } = this.#plan;
+    if (flushMs !== undefined) world.addTimer(undefined, flushMs, () => this.#flush());
     for (const item of load) world.addTimer(undefined, item.atMs, () => this.#apply(item));
     for (const action of nemesis) {
       world.addTimer(undefined, action.atMs, () => {
@@ -176,6 +184,13 @@ class ClusterRun {
     const endMs = world.nowMs + faultyMs;
     await this.#until(() => world.nowMs >= endMs, faultyMs + 1);
     heal(this.#nemesisWorld);
+  }
+
+  #flush(): void {
+    this.#note('nemesis: Redis forgets everything');
+    this.#cluster.redis.flush();
+    this.#watch.forget();
+    this.#watch.close();
   }
 
   get #nemesisWorld(): NemesisWorld {
@@ -248,6 +263,7 @@ class ClusterRun {
     const told = (error: unknown): void => {
       this.#note(`${id}: ${textOf(error)}`);
       command.state = 'unknown';
+      if (this.#isOver) return;
       // The same id again, until it is known.
       this.#cluster.world.addTimer(undefined, 50 + randomBelow(this.#cluster.world.rng, 500), () =>
         this.#send(command),
@@ -403,18 +419,55 @@ class ClusterRun {
     for (const { what } of this.#open.values()) this.#say(`${what} never ended`);
   }
 
+  /** Everything is gone: that is told, and nothing starts from empty memory before the operator says that it may. */
+  async #checkLoss(): Promise<void> {
+    const { nodes, world } = this.#cluster;
+    this.#isOver = true;
+    const quietMs = this.#nowMs + LOSS_TOLD_MS;
+    await this.#until(() => this.#nowMs >= quietMs && this.#open.size === 0, 2 * LOSS_TOLD_MS);
+    for (const { what } of this.#open.values()) this.#say(`${what} never ended`);
+    for (const { host } of nodes.filter((node) => node.isReady))
+      this.#say(`${host} serves a store that lost its data`);
+    const told = nodes.filter((node) => node.lastFailure === 'ERR_STORE_LOST').length;
+    if (told < nodes.length)
+      this.#say(`${nodes.length - told} processes do not say that the store lost its data`);
+    const acknowledged = new Set(
+      this.#clients.flatMap(({ events, verdicts }) =>
+        events.filter((_event, index) => verdicts.get(index + 1) === 'applied').map(({ id }) => id),
+      ),
+    );
+    this.#note('the operator lets it start empty');
+    this.#watch.open();
+    for (const node of nodes) {
+      node.onDataLoss = 'start_empty';
+      node.kill();
+      world.addTimer(undefined, randomBelow(world.rng, 500), () => node.start());
+    }
+    const isUp = await this.#until(() => nodes.every((node) => node.isReady), BOOT_MOST_MS);
+    if (!isUp) this.#say('the operator let the cluster start empty, and it did not come in');
+    for (const book of BOOKS) {
+      const history = (await this.#ask('book', book, 'history')) as BookHistory | undefined;
+      const unsettled = history?.log.filter((id) => acknowledged.has(id)) ?? [];
+      if (unsettled.length > 0)
+        this.#say(`${book}: ${unsettled.join()} was acknowledged before the loss, and runs after it`);
+    }
+  }
+
   async #checkAll(): Promise<void> {
     const { redis } = this.#cluster;
     for (const text of redis.server.halfWritten) this.#say(`a script wrote and then failed: ${text}`);
     const notes = ((await this.#ask('audit', 'one', 'all')) ?? {}) as Counts;
     const seen = await this.#settledBoard();
     for (const book of BOOKS) await this.#checkBook(book, notes, seen);
-    for (const node of this.#cluster.nodes) {
-      const router = node.node.life?.router.report();
-      if (router && router.inFlight + router.parked > 0) {
-        this.#say(`${node.host}: ${router.inFlight} in flight and ${router.parked} parked at the end`);
-      }
-    }
+    const waiting = (): readonly string[] =>
+      this.#cluster.nodes.flatMap(({ host, node }) => {
+        const { inFlight = 0, parked = 0 } = node.life?.router.report() ?? {};
+        return inFlight + parked > 0
+          ? [`${host}: ${inFlight} in flight and ${parked} parked at the end`]
+          : [];
+      });
+    await this.#until(() => waiting().length === 0, 2 * CALL_MS);
+    for (const text of waiting()) this.#say(text);
   }
 
   /** What the bus delivered, as soon as everything that was acknowledged is there, or time is up. */

@@ -31,6 +31,11 @@ export class CommitWatch {
     this.#isClosed = true;
   }
 
+  /** The operator said that it may be given up. */
+  open(): void {
+    this.#isClosed = false;
+  }
+
   onScript(sha: string, keys: readonly string[], args: readonly string[], reply: FakeReply): void {
     const [key = ''] = keys;
     if (sha === CLAIM_SCRIPT.sha) this.#onClaim(key, args, reply);

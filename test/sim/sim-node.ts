@@ -11,7 +11,7 @@ import {
   sessionTiming,
   SiloSession,
 } from '../../directory/index.ts';
-import { type AnyCore, type Logger, type Rng, SeededRng } from '../../lib/index.ts';
+import { type AnyCore, fromUnknown, type Logger, type Rng, SeededRng } from '../../lib/index.ts';
 import { ClusterNode, type NodeSession, openRedisStorage } from '../../silo/index.ts';
 import type { FakeRedisClient } from '../support/fake-redis/index.ts';
 import { SimGuardian } from './sim-guardian.ts';
@@ -57,6 +57,8 @@ export class SimNode {
   guardian: SimProcess | undefined;
   node: ClusterNode;
   onDataLoss: 'refuse' | 'start_empty';
+  /** Code of what the last start met, or the last return into the cluster. */
+  lastFailure: string | undefined;
   #isUp = false;
   #starts = 0;
   #witnessed: string | undefined;
@@ -93,6 +95,7 @@ export class SimNode {
     const { process, node } = this;
     node.start().catch((error: unknown) => {
       if (!process.isAlive) return;
+      this.lastFailure = fromUnknown(error).code;
       this.parts.log(this.host).warn({ err: error }, 'start failed');
       this.kill();
       process.world.addTimer(undefined, 1_000, () => this.start());
@@ -124,7 +127,14 @@ export class SimNode {
   #makeNode(): ClusterNode {
     const { role, host, name, net, redis, keys } = this.parts;
     const clock = this.process;
-    const log = this.parts.log(host);
+    const said = this.parts.log(host);
+    const log: Logger = {
+      ...said,
+      error: (fields, message) => {
+        if (message === 'node.not_in') this.lastFailure = (fields as { readonly code?: string }).code;
+        said.error(fields, message);
+      },
+    };
     const rng: Rng = new SeededRng(Math.floor(net.world.rng.next() * 2 ** 32));
     const client = redis.connect(clock);
     const timing = sessionTiming({ ttlMs: TTL_MS });
