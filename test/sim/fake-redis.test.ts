@@ -3,9 +3,8 @@ import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { type Rng, randomBelow, randomOf, SeededRng } from '../../lib/index.ts';
 import { systemClock } from '../../lib/internal.ts';
-import { loadScript } from '../../directory/redis/redis-script.ts';
-import { RespReader } from '../../directory/redis/resp-reader.ts';
-import type { RedisReply } from '../../directory/index.ts';
+import { RespReader } from '../../directory/internal.ts';
+import { loadScript, type RedisReply } from '../../directory/index.ts';
 import { FakeRedis, type FakeReply, RedisError, RedisStatus } from '../support/fake-redis/index.ts';
 import { needsRedis, type RedisServer, startRedis } from '../support/redis-server.ts';
 

@@ -5,13 +5,7 @@
 //   P2. A blocked way keeps what is written, as a kernel does: it arrives when the way is free again, even when the process
 //       that wrote it is dead by then; or the draw is that it never arrives, and then the connection breaks.
 import { GrainError, randomBelow } from '../../lib/index.ts';
-import type {
-  ByteStream,
-  ByteStreamHandlers,
-  ConnectOutcome,
-  Listener,
-  Network,
-} from '../../silo/transport/network.ts';
+import type { ByteStream, ByteStreamHandlers, ConnectOutcome, Listener, Network } from '../../silo/index.ts';
 import type { SimProcess } from './sim-process.ts';
 import type { SimWorld } from './sim-world.ts';
 
