@@ -823,7 +823,7 @@ export class Activation implements GrainId {
   #replyChecked(envelope: Envelope, output: unknown): void {
     const tell = (isOwner: boolean): void => {
       this.#reply(envelope, output, isOwner ? undefined : new GrainError('ERR_STORE_FENCED'));
-      if (!isOwner) this.#commitFailed(new GrainError('ERR_STORE_FENCED'));
+      if (!isOwner) this.#ownershipLost(new GrainError('ERR_STORE_FENCED'));
     };
     const answer = this.storage.isOwner(this.claim);
     if (answer instanceof Promise) answer.then(tell, (error: unknown) => envelope.reject(fromUnknown(error)));
@@ -960,10 +960,25 @@ export class Activation implements GrainId {
     else for (const message of this.#takeWaiting()) this.host.admit(message, this.tenant, this.key);
   }
 
+  /** The store refused a read: where that is because the grain is not ours any more, it goes on in its next activation. */
+  readRefused(failure: GrainError): void {
+    if (failure.code === 'ERR_STORE_FENCED' || failure.code === 'ERR_STORE_LOST')
+      this.#ownershipLost(failure);
+  }
+
   #commitFailed(failure: GrainError): void {
     this.host.metrics.commitsFailed += 1;
-    if (failure.code === 'ERR_STORE_LOST') this.host.neighbours?.storeLost();
     this.host.logger.warn({ grain: this.name, code: failure.code, err: failure }, 'commit.failed');
+    this.#endWith(failure);
+  }
+
+  #ownershipLost(failure: GrainError): void {
+    this.host.logger.warn({ grain: this.name, code: failure.code, err: failure }, 'ownership.lost');
+    this.#endWith(failure);
+  }
+
+  #endWith(failure: GrainError): void {
+    if (failure.code === 'ERR_STORE_LOST') this.host.neighbours?.storeLost();
     if (this.#state === 'active')
       this.#end(new GrainError('ERR_GRAIN_MOVED', {}, { cause: failure }), 'commit_failed');
     else if (this.#state === 'deactivating') this.#release();

@@ -9,6 +9,7 @@ import {
   type ErrorCode,
   type ErrorDetails,
   freezeValue,
+  fromUnknown,
   GrainError,
   type MaybePromise,
   type MemoryList,
@@ -285,10 +286,12 @@ export class Turn extends WheelNode implements MemoryDraft, CollectionAccess {
         this.checkRunning();
         return value;
       },
-      (error: unknown) =>
-        this.checked(() => {
+      (error: unknown) => {
+        this.activation.readRefused(fromUnknown(error));
+        return this.checked(() => {
           throw error;
-        }),
+        });
+      },
     );
   }
 

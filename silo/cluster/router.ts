@@ -128,23 +128,25 @@ export class Router {
       return this.#fail(
         envelope,
         grain,
+        'placed',
         new GrainError('ERR_ROUTE_FAILED', { core: grain.core, retryAfterMs: 200 }),
       );
-    this.#send(envelope, grain, target, false);
+    this.#send(envelope, grain, target, 'placed');
   }
 
   /** Any silo that hosts the Core will do. */
   sendAnywhere(envelope: Envelope, grain: GrainId): void {
     const target = randomOf(this.#parts.rng, this.#placement.hostsOf(grain.core));
-    if (target) return this.#send(envelope, grain, target.incarnation, true);
-    this.#fail(envelope, grain, new GrainError('ERR_ROUTE_FAILED', { core: grain.core, retryAfterMs: 200 }));
+    if (target) return this.#send(envelope, grain, target.incarnation, 'anywhere');
+    const error = new GrainError('ERR_ROUTE_FAILED', { core: grain.core, retryAfterMs: 200 });
+    this.#fail(envelope, grain, 'anywhere', error);
   }
 
   /** The directory named the owner: it has the grain, or takes it. */
   toOwner(envelope: Envelope, owner: GrainAddress): void {
     const grain = { tenant: envelope.tenant, core: envelope.core, key: owner.grain.key };
     this.#cache.learn(grain, owner.incarnation);
-    this.#send(envelope, grain, owner.incarnation, true);
+    this.#send(envelope, grain, owner.incarnation, 'owned');
   }
 
   /** Nothing is sent any more; what waits is told. */
@@ -162,7 +164,7 @@ export class Router {
     return this.#placement.preferred(grain.core, partitionOf(grain))?.incarnation;
   }
 
-  #send(envelope: Envelope, grain: GrainId, target: string, toOwner: boolean): void {
+  #send(envelope: Envelope, grain: GrainId, target: string, way: Way): void {
     if (envelope.isSettled) return;
     if (this.#closedFor) return envelope.reject(this.#closedFor);
     const isForwarded = envelope instanceof InboundEnvelope;
@@ -183,12 +185,12 @@ export class Router {
         message: `no link to the silo of ${grain.core} now`,
         retryAfterMs: 50,
       });
-      return this.#fail(envelope, grain, error);
+      return this.#fail(envelope, grain, way, error);
     }
     if (!envelope.begin()) return;
-    const passage = new Passage(this, envelope, grain, link, {
+    const passage = new Passage(this, envelope, grain, way, link, {
       hops,
-      toOwner: toOwner && link === direct,
+      toOwner: way !== 'placed' && link === direct,
       view: this.#placement.view.number,
     });
     envelope.abandoned = passage.abandon;
@@ -211,13 +213,13 @@ export class Router {
   #takeHere(envelope: Envelope, grain: GrainId): void {
     const { takeHere } = this.#parts;
     if (takeHere) takeHere(envelope);
-    else this.#fail(envelope, grain, new GrainError('ERR_ROUTE_FAILED', { retryAfterMs: 50 }));
+    else this.#fail(envelope, grain, 'placed', new GrainError('ERR_ROUTE_FAILED', { retryAfterMs: 50 }));
   }
 
   /** An answer, of a message that was still waited for. */
   answered(passage: Passage, reply: LinkReply): void {
     this.#inFlight -= 1;
-    const { envelope, grain, link } = passage;
+    const { envelope, grain, way, link } = passage;
     envelope.abandoned = undefined;
     if (reply.kind === 'lost') {
       this.#cache.forget(grain);
@@ -227,10 +229,10 @@ export class Router {
         message: 'the link closed before the message was sent',
         retryAfterMs: 20,
       });
-      return this.#fail(envelope, grain, error);
+      return this.#fail(envelope, grain, way, error);
     }
     const host = reply.host ?? link.peer.incarnation;
-    this.#learn(grain, host, reply);
+    if (way !== 'anywhere') this.#learn(grain, host, reply);
     if (reply.kind === 'result') {
       if (envelope instanceof InboundEnvelope) envelope.passOn({ ...reply, host });
       else this.#resolve(envelope, reply.payload);
@@ -239,7 +241,7 @@ export class Router {
     if (envelope instanceof InboundEnvelope) return envelope.passOn({ ...reply, host });
     if (reply.error.effect === 'none' && RETRIED.has(reply.error.code)) {
       envelope.putBack();
-      this.#fail(envelope, grain, reply.error);
+      this.#fail(envelope, grain, way, reply.error);
     } else envelope.reject(reply.error);
   }
 
@@ -269,7 +271,7 @@ export class Router {
   // --- trying again ------------------------------------------------------------------------------------------------
 
   /** It was surely not executed: it waits for a better moment, where it may; else it is told. */
-  #fail(envelope: Envelope, grain: GrainId, error: GrainError): void {
+  #fail(envelope: Envelope, grain: GrainId, way: Way, error: GrainError): void {
     const isCall = envelope.kind === 'call' || envelope.kind === 'forget';
     const bytes = envelope.inputBytes;
     const hasRoom = this.#parked.size < PARKED_MAX && this.#parkedBytes + bytes <= PARKED_BYTES_MAX;
@@ -284,7 +286,7 @@ export class Router {
     // Spread: what failed together should not come back together.
     const delayMs = pauseMs * (0.5 + this.#parts.rng.next());
     if (this.#parts.clock.nowMs() + delayMs >= envelope.deadlineMs) return envelope.reject(error);
-    const parked: Parked = { envelope, grain, timer: undefined };
+    const parked: Parked = { envelope, grain, way, timer: undefined };
     parked.timer = this.#parts.clock.setTimer(delayMs, () => this.#unpark(parked));
     this.#parked.add(parked);
     this.#parkedBytes += bytes;
@@ -301,24 +303,30 @@ export class Router {
   #unpark(parked: Parked): void {
     if (!this.#drop(parked) || parked.envelope.isSettled) return;
     this.#retried += 1;
-    const { envelope, grain } = parked;
+    const { envelope, grain, way } = parked;
     if (this.#parts.takeHere) this.#parts.takeHere(envelope);
+    else if (way === 'anywhere') this.sendAnywhere(envelope, grain);
     else this.sendOn(envelope, grain);
   }
 }
+
+/** Why a silo was chosen: the view prefers it, the directory named it, or any would have done. */
+type Way = 'placed' | 'owned' | 'anywhere';
 
 /** One try of one message over one link. */
 class Passage implements LinkRequest {
   readonly envelope: Envelope;
   readonly grain: GrainId;
+  readonly way: Way;
   readonly link: Link;
   readonly routing: Routing;
   readonly #router: Router;
 
-  constructor(router: Router, envelope: Envelope, grain: GrainId, link: Link, routing: Routing) {
+  constructor(router: Router, envelope: Envelope, grain: GrainId, way: Way, link: Link, routing: Routing) {
     this.#router = router;
     this.envelope = envelope;
     this.grain = grain;
+    this.way = way;
     this.link = link;
     this.routing = routing;
   }
@@ -334,6 +342,7 @@ class Passage implements LinkRequest {
 interface Parked {
   readonly envelope: Envelope;
   readonly grain: GrainId;
+  readonly way: Way;
   timer: TimerHandle | undefined;
 }
 

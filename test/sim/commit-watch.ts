@@ -1,7 +1,7 @@
 // CommitWatch: sees, at the Redis server, which activation claimed and committed what, whatever the silos believe (P1).
-//   - Epochs of a grain grow with each new owner, and no activation that committed owns the grain again. (One may whose claim
-//     was asked twice, as long as nobody had heard the first answer: it has no commits that could meet another history.)
-//   - Only the owner's commits are stored, each number once and in order.
+//   - Epochs of a grain grow with each new owner.
+//   - Only the owner's commits are stored, of the epoch that it claimed, each number once and in order. (An activation may
+//     come to own its grain again, by a claim that was under way for long: in an epoch in which it never commits.)
 import { CLAIM_SCRIPT, loadScript, RELEASE_SCRIPT } from '../../directory/index.ts';
 import type { FakeReply } from '../support/fake-redis/index.ts';
 
@@ -11,8 +11,6 @@ interface Head {
   owner: string;
   epoch: number;
   number: number;
-  /** Owners that have committed. */
-  readonly former: Set<string>;
 }
 
 export class CommitWatch {
@@ -50,7 +48,7 @@ export class CommitWatch {
     const epoch = Number(epochText);
     const known = this.#heads.get(key);
     if (!known) {
-      this.#heads.set(key, { owner, epoch, number: 0, former: new Set() });
+      this.#heads.set(key, { owner, epoch, number: 0 });
       return;
     }
     if (known.owner === owner) {
@@ -58,8 +56,6 @@ export class CommitWatch {
       return;
     }
     if (epoch <= known.epoch) this.#say(`${key}: epoch ${epoch} of ${owner} follows ${known.epoch}`);
-    if (known.former.has(owner)) this.#say(`${key}: ${owner} owns it again`);
-    this.#leave(known);
     known.owner = owner;
     known.epoch = epoch;
     known.number = 0;
@@ -68,28 +64,24 @@ export class CommitWatch {
   #onCommit(key: string, args: readonly string[]): void {
     this.commits += 1;
     if (this.#isClosed) this.#say(`${key}: a commit was stored after the data was lost`);
-    const [, owner = '', text = ''] = args;
+    const [, fence = '', text = ''] = args;
     const number = Number(text);
     const known = this.#heads.get(key);
     if (!known) {
       // Of a history before the loss: the first that is seen of it is taken as it is.
-      this.#heads.set(key, { owner, epoch: 0, number, former: new Set() });
+      const at = fence.lastIndexOf(':');
+      this.#heads.set(key, { owner: fence.slice(0, at), epoch: Number(fence.slice(at + 1)), number });
       return;
     }
-    if (known.owner !== owner) this.#say(`${key}: ${owner} committed, ${known.owner || 'nobody'} owns it`);
+    const owner = known.owner === '' ? 'nobody' : `${known.owner}:${known.epoch}`;
+    if (owner !== fence) this.#say(`${key}: ${fence} committed, ${owner} owns it`);
     if (number !== known.number + 1) this.#say(`${key}: commit ${number} follows ${known.number}`);
     known.number = number;
   }
 
   #onRelease(key: string): void {
     const known = this.#heads.get(key);
-    if (!known) return;
-    this.#leave(known);
-    known.owner = '';
-  }
-
-  #leave(head: Head): void {
-    if (head.number > 0) head.former.add(head.owner);
+    if (known) known.owner = '';
   }
 
   #say(text: string): void {

@@ -33,7 +33,7 @@ export function commitCall(
   generation: string,
   partitions: PartitionTable,
 ): CommitCall {
-  const args: RedisArgument[] = [generation, claim.owner, commit.number, 0];
+  const args: RedisArgument[] = [generation, claim.fence, commit.number, 0];
   const { changed } = commit;
   const removed = changed.length > 0 && commit.fieldNames !== claim.fieldNames && namesOf(claim, commit);
   if (commit.schema !== claim.schema || commit.forget) {

@@ -45,8 +45,11 @@ const NO_NAMES: readonly string[] = [];
 
 export class RedisClaim implements Claim {
   readonly address: GrainAddress;
-  /** As the head names its owner. */
-  readonly owner: string;
+  /**
+   * What the head must say: its owner and its epoch. The owner alone is not enough: a claim that was asked for twice may
+   * arrive again when its activation has ended, and make it the owner once more, counting its commits from 0.
+   */
+  readonly fence: string;
   readonly partition: number;
   /** The keys of a commit that only sets fields of the head. */
   readonly keys: readonly [head: string, generation: string];
@@ -86,7 +89,7 @@ export class RedisClaim implements Claim {
 
   constructor(address: GrainAddress, partitions: PartitionTable) {
     this.address = address;
-    this.owner = ownerText(address, address.view);
+    this.fence = `${ownerText(address, address.view)}:${address.epoch}`;
     this.partition = partitionOf(address.grain);
     this.keys = [partitions.keys.head(address.grain), partitions.of(this.partition).generation];
   }

@@ -82,7 +82,7 @@ export class RedisReads {
       if (ended) throw ended.kind === 'failed' ? ended.error : new GrainError('ERR_STORE_FENCED');
       const wanted = claim.accepted;
       const reply = await this.#retry.ask(() =>
-        client.run(READ, [claim.head, ...keys], [claim.owner, wanted, ...asked]),
+        client.run(READ, [claim.head, ...keys], [claim.fence, wanted, ...asked]),
       );
       const answer = listOf(reply);
       const word = textOf(bytesAt(answer, 0));

@@ -204,7 +204,7 @@ export class RedisStorage implements GrainStorage {
     const own = ownClaim(claim);
     if (own.ended) return false;
     this.#assertOpen();
-    return (await this.#retry.ask(() => this.#client.run(OWNS, [own.head], [own.owner]))) === 1;
+    return (await this.#retry.ask(() => this.#client.run(OWNS, [own.head], [own.fence]))) === 1;
   }
 
   // ---- Commits ----

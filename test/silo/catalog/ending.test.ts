@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type AnyCore, defineCore, entity, type GrainError, list, map, value } from '../../../lib/index.ts';
+import { type AnyCore, defineCore, entity, GrainError, list, map, value } from '../../../lib/index.ts';
 import { type GrainStorage, PromiseEnvelope } from '../../../silo/internal.ts';
 import { codeIn, codeOf, Latch, type Sent, SiloHarness } from '../../support/silo-harness.ts';
 
@@ -436,4 +436,38 @@ describe('Activation: a claim that fails', () => {
     await harness.settle();
     assert.equal(failed.outcome && 'error' in failed.outcome ? failed.outcome.error.retryAfterMs : 0, 50);
   });
+});
+
+describe('Activation: reads that the store refuses', () => {
+  for (const code of ['ERR_STORE_FENCED', 'ERR_STORE_LOST'] as const) {
+    it(`a read that is refused with ${code}, ends the activation: the grain goes on in its next one`, async () => {
+      const counter = counterCore();
+      let refused = 1;
+      const harness = new SiloHarness({
+        cores: [counter],
+        storage: (storage) =>
+          new Proxy(storage, {
+            get(target, name) {
+              if (name === 'readEntry' && refused > 0) {
+                return () => {
+                  refused -= 1;
+                  return Promise.reject(new GrainError(code));
+                };
+              }
+              const member: unknown = Reflect.get(target, name, target);
+              return typeof member === 'function'
+                ? (member as (...args: unknown[]) => unknown).bind(target)
+                : member;
+            },
+          }),
+      });
+      await harness.ref(counter, 'a').keep();
+      const hurt = harness.send(counter, 'a', { flow: 'look' });
+      await harness.settle();
+      assert.equal(codeIn(hurt), 'ERR_GRAIN_MOVED');
+      assert.equal((await harness.ref(counter, 'a').look()).entry, 1);
+      const { activated } = (await harness.silo.cluster()).silos[0] ?? {};
+      assert.equal(activated, 2);
+    });
+  }
 });

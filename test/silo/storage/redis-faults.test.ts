@@ -5,6 +5,7 @@ import {
   ensurePartitions,
   partitionOf,
   type RedisClient,
+  RedisDirectory,
   type RedisKeys,
   type RedisReply,
 } from '../../../directory/index.ts';
@@ -497,6 +498,34 @@ needsRedis('Redis storage under faults', () => {
     await apart.restart();
     await until(() => own.isUp);
     assert.deepEqual(await storage.dueReminders(600, 9), due);
+  });
+
+  it('Commit: asked twice, after its claim came a second time when the activation had ended, is not applied again', async () => {
+    const { storage, client: own, keys } = await open();
+    const who = claimer('A');
+    const first = await storage.claim(GRAIN, who);
+    assert(first.kind === 'claimed');
+    assert.equal(
+      kindOf(await hand(storage, first.claim, commitOf(1, { collections: [push('log', 1)] }))),
+      'done',
+    );
+    await storage.release(first.claim);
+    // The copy that had been under way all the time makes the ended activation the owner once more.
+    const again = await new RedisDirectory({ client: own, keys, generation: () => GENERATION }).register(
+      GRAIN,
+      who,
+    );
+    assert.equal(again.kind, 'registered');
+    assert.equal(
+      kindOf(await hand(storage, first.claim, commitOf(1, { collections: [push('log', 1)] }))),
+      'fenced',
+    );
+    assert.equal(await storage.isOwner(first.claim), false);
+    await assert.rejects(async () => await storage.listLength(first.claim, 'log'), {
+      code: 'ERR_STORE_FENCED',
+    });
+    const next = await claimOf(storage);
+    assert.equal(await storage.listLength(next, 'log'), 1);
   });
 
   it('Reminders: set between a look and what it concludes, keep their hint', async () => {

@@ -8,7 +8,8 @@
 --      6  outbox of the partition (LIST), 7 how many entries were taken from its beginning (STRING)
 --      8… three for each collection that the commit names: map (HASH), its keys in order (ZSET), list (LIST)
 -- ARGV 1  generation that the activation believes in
---      2  the activation, as the head names its owner
+--      2  the activation, as the head names its owner, a colon, and its epoch: an activation may come to own the grain
+--         again by a claim of its that was under way for long, and must not be able to commit then (hazards.md 1)
 --      3  number of the commit, decimal
 --      4  how many arguments follow that are fields of the head and their values, in turns
 --      5… these; behind them instructions: a letter and its arguments (`i` is the place of a collection's keys).
@@ -39,7 +40,9 @@ local generation = redis.call('GET', KEYS[2])
 if generation ~= ARGV[1] then return { 'lost', generation or '' } end
 
 local head = redis.call('HMGET', KEYS[1], 'o', 'n', 'e')
-if head[1] ~= ARGV[2] then return { 'fenced', head[3] or '0', head[1] or '' } end
+if not head[1] or head[1] .. ':' .. head[3] ~= ARGV[2] then
+  return { 'fenced', head[3] or '0', head[1] or '' }
+end
 local stored, number = tonumber(head[2]), tonumber(ARGV[3])
 if number <= stored then return { 'done', head[2] } end
 if number ~= stored + 1 then return { 'gap', head[2] } end

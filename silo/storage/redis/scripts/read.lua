@@ -2,7 +2,7 @@
 -- KEYS 1  head of the grain (HASH)
 --      2  entry, entries: the map (HASH). length, items: the list (LIST)
 --      3  entries: the map's keys in order (ZSET)
--- ARGV 1  the activation, as the head names its owner
+-- ARGV 1  the activation, as the head names its owner, a colon, and its epoch
 --      2  number of the last commit that the reader has to see, decimal
 --      3  what is asked for:
 --         entry key | length | items first last | entries min max limit   (bounds of ZRANGEBYLEX)
@@ -11,7 +11,7 @@
 --      behind   n        that commit is not stored yet; n is
 --      fenced   epoch    another activation owns the grain, or nobody
 local head = redis.call('HMGET', KEYS[1], 'o', 'n', 'e')
-if head[1] ~= ARGV[1] then return { 'fenced', head[3] or '0' } end
+if not head[1] or head[1] .. ':' .. head[3] ~= ARGV[1] then return { 'fenced', head[3] or '0' } end
 if tonumber(head[2]) < tonumber(ARGV[2]) then return { 'behind', head[2] } end
 
 local asked = ARGV[3]
