@@ -54,7 +54,7 @@ export function fakeClock(): FakeClock {
 export class FakeLink implements Link {
   readonly peer: LinkPeer;
   isOpen = true;
-  readonly heardMs = 0;
+  heardMs = Infinity;
   readonly requests: LinkRequest[] = [];
   readonly cancelled: LinkRequest[] = [];
   readonly controls: { readonly kind: ControlKind; readonly body: unknown }[] = [];
