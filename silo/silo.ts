@@ -119,7 +119,11 @@ export class Silo implements ClusterClient, CallSender {
     this.#volatileStorage = parts.neighbours
       ? new SharedVolatileStorage(parts.neighbours.directory, clock)
       : this.#callStorage;
-    this.#lease = new SiloPause(parts.neighbours?.lease ?? FOREVER, () => this.#resume());
+    this.#lease = new SiloPause(
+      parts.neighbours?.lease ?? FOREVER,
+      () => this.#resume(),
+      (err) => log.error({ err }, 'lease.held_broken'),
+    );
     this.#wheel = new TimerWheel(clock);
     const heapUse = parts.heapUse ?? ((): HeapUse => ({ usedBytes: 0, limitBytes: 1 }));
     this.#collector = new Collector(this.options, { clock, hosts: this.#hosts, heapUse });

@@ -329,6 +329,12 @@ export class Activation implements GrainId {
 
   /** The silo holds its session again. */
   resume(): void {
+    // During the pause nobody looked whether what came waits for itself: behind others it would do so for ever.
+    const cyclic =
+      this.#running > 0
+        ? this.#mailbox?.take(({ envelope }) => this.#findCycle(envelope.chain) !== undefined)
+        : undefined;
+    for (const message of cyclic ?? NOTHING) this.accept(message);
     this.#pump();
   }
 
@@ -527,7 +533,7 @@ export class Activation implements GrainId {
   #settleConflict(turn: Turn): void {
     const { envelope, flow } = turn;
     // A caller that has gone is not run for again: nothing starts after its deadline (P5).
-    if (turn.attempt === 1 && !envelope.isSettled) {
+    if (turn.attempt === 1 && !envelope.isSettled && !this.#isLapsed) {
       this.#run(envelope, flow, 2, this.host.clock.nowMs());
       return;
     }
@@ -814,6 +820,8 @@ export class Activation implements GrainId {
       return;
     }
     ledger.whenOpen((failure) => {
+      // What was only read may have been held for long: by now it may be old.
+      if (!failure && own === NO_COMMIT && this.#isLapsed) return this.#reply(envelope, output, error);
       const said = failure ?? error;
       if (!said) envelope.resolve(output);
       else if (!failure?.spec.lasting || !this.#refuseInNext(envelope, failure)) envelope.reject(said);
@@ -843,7 +851,11 @@ export class Activation implements GrainId {
         else this.whenOpen(go); // it may have lapsed again meanwhile
       });
     } else if (!this.#ledger) go(undefined);
-    else this.#ledger.whenOpen(go);
+    else
+      this.#ledger.whenOpen((failure) => {
+        if (!failure && this.#isLapsed) this.whenOpen(go);
+        else go(failure);
+      });
   }
 
   // --- timers and reminders ----------------------------------------------------------------------------------------

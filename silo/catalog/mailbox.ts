@@ -43,6 +43,19 @@ export class Mailbox {
     this.#user.unshift(message);
   }
 
+  /** Takes those out that are picked, in order; the others keep their places. */
+  take(isPicked: (message: Message) => boolean): readonly Message[] {
+    const picked: Message[] = [];
+    const stays = (message: Message): boolean => !isPicked(message) || picked.push(message) === 0;
+    this.#control.retain(stays);
+    this.#user.retain((message) => {
+      const isKept = stays(message);
+      if (!isKept) this.#bytes -= message.envelope.inputBytes;
+      return isKept;
+    });
+    return picked;
+  }
+
   peek(): Message | undefined {
     return this.#control.peek() ?? this.#user.peek();
   }

@@ -9,17 +9,18 @@ type Go = (failure: GrainError | undefined) => void;
 export class SiloPause implements SiloLease {
   isPaused = false;
   readonly #lease: Lease;
+  readonly #onBroken: (error: unknown) => void;
   #held: Go[] = [];
   #lost: GrainError | undefined = undefined;
 
-  constructor(lease: Lease, onResume: () => void) {
+  /** `onBroken`: something that was let go threw, which is no concern of the others. */
+  constructor(lease: Lease, onResume: () => void, onBroken: (error: unknown) => void) {
     this.#lease = lease;
+    this.#onBroken = onBroken;
     lease.onRegained(() => {
       if (this.#lost) return;
       this.isPaused = false;
-      const held = this.#held;
-      this.#held = [];
-      for (const go of held) go(undefined);
+      this.#letGo(undefined);
       onResume();
     });
   }
@@ -37,8 +38,18 @@ export class SiloPause implements SiloLease {
   lost(error: GrainError): void {
     if (this.#lost) return;
     this.#lost = error;
+    this.#letGo(error);
+  }
+
+  #letGo(failure: GrainError | undefined): void {
     const held = this.#held;
     this.#held = [];
-    for (const go of held) go(error);
+    for (const go of held) {
+      try {
+        go(failure);
+      } catch (error) {
+        this.#onBroken(error);
+      }
+    }
   }
 }
