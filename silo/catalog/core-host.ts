@@ -118,6 +118,7 @@ export class CoreHost {
   readonly #stateless: StatelessPool | undefined;
   #paused: Envelope[] | undefined = undefined;
   #closedFor: ClosingReason | undefined = undefined;
+  #isStopping = false;
 
   constructor(definition: CoreDefinition, storage: GrainStorage, silo: SiloContext) {
     this.definition = definition;
@@ -247,6 +248,7 @@ export class CoreHost {
 
   /** A stopping silo lets nothing new in; what waits for room is told so. */
   stop(): void {
+    this.#isStopping = true;
     for (const { envelope } of this.table.stop()) {
       if (this.#silo.neighbours) this.#silo.redispatch(envelope);
       else envelope.reject(new GrainError('ERR_SILO_DRAINING'));
@@ -286,7 +288,13 @@ export class CoreHost {
   #admitNew(message: Message, grain: GrainId, hasLeft: boolean): void {
     const { envelope } = message;
     const { neighbours } = this.#silo;
-    const isPlacedHere = this.definition.instance.placement === 'prefer_local' && envelope.tries === 0;
+    // Where it is called first; but not again where it has just left, nor by a claim that is known to be in vain.
+    const isPlacedHere =
+      this.definition.instance.placement === 'prefer_local' &&
+      envelope.tries === 0 &&
+      !hasLeft &&
+      !this.#isStopping &&
+      !neighbours?.isKnownElsewhere(grain);
     if (!isPlacedHere && neighbours?.isElsewhere(envelope, grain, hasLeft))
       neighbours.sendOn(envelope, grain);
     else this.table.admit(message, grain.tenant, grain.key);

@@ -184,6 +184,7 @@ export class ClusterLife implements LinksHandlers {
       directory: this.#parts.makeDirectory(this.membership.generation),
       claimView: () => this.#claimView,
       isElsewhere: (envelope, grain, hasLeft) => this.router.isElsewhere(envelope, grain, hasLeft),
+      isKnownElsewhere: (grain) => this.router.isKnownElsewhere(grain),
       sendOn: (envelope, grain) => this.router.sendOn(envelope, grain),
       sendAway: (envelope) => this.sendAway(envelope),
       toOwner: (envelope, owner) => this.router.toOwner(envelope, owner),

@@ -12,6 +12,8 @@ export interface Neighbours {
   claimView(): { readonly view: number; readonly living: ReadonlySet<string> };
   /** Whether a message to a grain that has no activation here is to be sent on; `hasLeft`: it had one until now. */
   isElsewhere(envelope: Envelope, grain: GrainId, hasLeft: boolean): boolean;
+  /** Whether another silo was found to have the grain, a while ago. */
+  isKnownElsewhere(grain: GrainId): boolean;
   /** Sends the message to where its grain is, or would be activated. Never throws; tells the envelope. */
   sendOn(envelope: Envelope, grain: GrainId): void;
   /** The same for a Core that this silo does not host: whoever hosts it finds the grain. */

@@ -121,6 +121,12 @@ export class Router {
     return target !== undefined && target !== this.#parts.self;
   }
 
+  /** Whether another silo was found to have the grain, a while ago. */
+  isKnownElsewhere(grain: GrainId): boolean {
+    const hint = this.#cache.get(grain);
+    return hint !== undefined && hint !== this.#parts.self;
+  }
+
   /** Sends the message to the silo that has the grain, as far as is known here, or that should have it. */
   sendOn(envelope: Envelope, grain: GrainId): void {
     const target = this.#targetOf(grain);
