@@ -9,7 +9,15 @@ function asking(name: string, label: string, openAsks: (setting: Setting) => Pro
   const open = async (setting: Setting): Promise<Contestant> => {
     const asks = await openAsks(setting);
     return {
-      run: (count) => timed(() => byCallers(count, IN_FLIGHT, (index) => asks.ask(index % KEYS, index))),
+      async run(count) {
+        const beforeMs = await asks.otherCpuMs?.();
+        const sample = await timed(() => {
+          return byCallers(count, IN_FLIGHT, (index) => asks.ask(index % KEYS, index));
+        });
+        const afterMs = await asks.otherCpuMs?.();
+        if (beforeMs === undefined || afterMs === undefined) return sample;
+        return { ...sample, notes: { 'CPU of the silo, us': ((afterMs - beforeMs) * 1_000) / count } };
+      },
       close: () => asks.close(),
     };
   };

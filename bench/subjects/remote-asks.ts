@@ -5,7 +5,7 @@ import { freePort } from '../../test/support/redis-server.ts';
 import { check, type Setting } from '../bench.ts';
 import { byCallers } from '../load/callers.ts';
 import { Remote } from '../remote.ts';
-import { closeAll, join, placeOf, spawnSilo } from './cluster-members.ts';
+import { closeAll, cpuMsOf, join, placeOf, spawnSilo } from './cluster-members.ts';
 import { keepRedis } from './kept-redis.ts';
 import { meterCore } from './meter.ts';
 import { openFloorAsker } from './remote-echo.ts';
@@ -16,6 +16,8 @@ export const KEYS = 1_000;
 export interface Asks {
   /** Asks the key at `index`. @throws BenchError when the answer is not right */
   ask(index: number, amount: number): Promise<void>;
+  /** CPU time of the process that is asked, where it tells. */
+  otherCpuMs?(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -40,6 +42,7 @@ export async function openGrainAsks(setting: Setting): Promise<Asks> {
       const { total } = await at(refs, index).peek({ amount });
       checkAnswer(total, heldBy(index) + amount);
     },
+    otherCpuMs: () => cpuMsOf([silo]),
     close: () => closeAll([redis, silo, { close: () => caller.stop() }]),
   };
 }
