@@ -1,11 +1,16 @@
 // Silos, gateways and callers of one cluster, each as a process of its own or in this one, started as users start them.
 import path from 'node:path';
-import { type ClusterMember, type GatewayProcess, startGateway } from '../../gateway/cluster-host.ts';
-import { resolveClusterOptions } from '../../gateway/cluster-options.ts';
+import {
+  type ClusterMember,
+  type GatewayProcess,
+  joinCluster,
+  resolveClusterOptions,
+  startGateway,
+  watchProcess,
+} from '../../gateway/internal.ts';
 import type { AnyCore, Logger } from '../../lib/index.ts';
+import { systemClock, systemRng } from '../../lib/internal.ts';
 import type { ClusterClient, SiloReport } from '../../silo/index.ts';
-import { joinCluster } from '../../gateway/system-cluster.ts';
-import { systemClock, systemRng, watchProcess } from '../../gateway/system-process.ts';
 import type { Setting } from '../bench.ts';
 import { Remote } from '../remote.ts';
 import { LOG } from './granary-host.ts';

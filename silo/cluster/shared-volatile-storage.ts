@@ -50,7 +50,7 @@ export class SharedVolatileStorage implements GrainStorage {
 
   async release(claim: Claim): Promise<void> {
     const { grain, incarnation, activation } = claim.address;
-    await this.#memory.release(claim);
+    this.#memory.release(claim);
     await this.#directory.release(grain, incarnation, activation);
   }
 

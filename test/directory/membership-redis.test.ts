@@ -1,18 +1,17 @@
 import assert from 'node:assert/strict';
 import {
-  type OpenClusterOptions,
-  openCluster,
   Membership,
-  RedisMembershipTable,
-} from '../../directory/index.ts';
-import {
+  type MembershipView,
+  openCluster,
+  type OpenClusterOptions,
+  openRedisClient,
   PARTITION_COUNT,
   type RedisClient,
   RedisKeys,
+  RedisMembershipTable,
   RedisSilence,
-  type MembershipView,
+  untilUp,
 } from '../../directory/index.ts';
-import { openRedisClient, untilUp } from '../../directory/redis/system-redis-client.ts';
 import { GrainError, SeededRng } from '../../lib/index.ts';
 import { systemClock } from '../../lib/internal.ts';
 import { FakeRedis, FakeRedisClient } from '../support/fake-redis/index.ts';
