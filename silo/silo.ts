@@ -274,15 +274,15 @@ export class Silo implements ClusterClient, CallSender {
    * A view calls this silo dead, or the store lost its data: nothing here may go on. What waits is told to go elsewhere;
    * what ran can commit nothing any more.
    */
-  async abandon(): Promise<void> {
+  abandon(): void {
     this.#isDraining = true;
     this.#lease.lost(new GrainError('ERR_GRAIN_MOVED'));
     this.#collector.stop();
     for (const host of this.#hosts.values()) host.close('silo_dead');
     this.#hub.close(new GrainError('ERR_GRAIN_MOVED'));
-    const stops = [this.#reminders.stop(), this.#bus.stop()];
-    const logged = (err: unknown): void => this.#parts.log.warn({ err }, 'silo.abandon_failed');
-    await Promise.all(stops.map((stop) => stop.catch(logged)));
+    // Nobody waits for what is on its way: its outcome is the affair of whoever looks after it now.
+    void this.#reminders.stop();
+    this.#bus.abandon();
   }
 
   /** The lease holds again: what was held back goes on. */

@@ -96,6 +96,14 @@ export class LogBus implements EventBus {
     await Promise.all(this.#readers().map((reader) => reader.stop().catch(failed)));
   }
 
+  /** Ends at once and writes nothing more: another silo reads by now, or the store is not the one that this was read from. */
+  abandon(): void {
+    this.#state = 'stopped';
+    this.#offAppend?.();
+    this.#retention.stop();
+    for (const reader of this.#readers()) reader.abandon();
+  }
+
   subscribeCore(definition: CoreDefinition): void {
     this.#cores.set(definition.name, definition);
     if (this.#state === 'started') this.#openInBackground(definition.name, 1);

@@ -135,6 +135,15 @@ export class LogReader {
     await (isForGood ? this.#position.delete() : this.#position.flush());
   }
 
+  /** Ends it where it is: its position stays as it was stored last. */
+  abandon(): void {
+    if (this.#state === 'stopped') return;
+    this.#state = 'stopped';
+    this.#readTimer?.cancel();
+    this.#position.close();
+    void this.#lanes.stop();
+  }
+
   report(): ReaderReport {
     const { waiting, running, failingSources, delivered, retried, deadLettered } = this.#lanes;
     const { core, replayId, settledTo: position, readTo } = this;

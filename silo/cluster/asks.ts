@@ -52,7 +52,11 @@ export class Asks {
     return new Promise((resolve, reject) => {
       const timer = this.#clock.setTimer(ASK_TIMEOUT_MS, () => this.#fail(id, 'no answer in time'));
       this.#open.set(id, { link, timer, resolve, reject });
-      link.control('ask', { id, kind, body } satisfies Question);
+      try {
+        link.control('ask', { id, kind, body } satisfies Question);
+      } catch (error) {
+        this.#take(id)?.reject(fromUnknown(error));
+      }
     });
   }
 
@@ -64,12 +68,20 @@ export class Asks {
     const tell = (answer: Omit<Answer, 'id'>): void => {
       if (link.isOpen) link.control('answer', { id, ...answer });
     };
-    const failed = (error: unknown): void => tell({ error: toReport(fromUnknown(error)) });
+    const failed = (error: unknown): void => {
+      try {
+        tell({ error: toReport(fromUnknown(error)) });
+      } catch {
+        // It cannot be told either: whoever asked waits its time.
+      }
+    };
     try {
       const responder = this.#responders.get(question.kind);
       if (!responder)
         throw new GrainError('ERR_LINK_INVALID', { message: `nobody answers ${question.kind}` });
-      Promise.resolve(responder(question.body)).then((answer) => tell({ body: answer }), failed);
+      Promise.resolve(responder(question.body))
+        .then((answer) => tell({ body: answer }))
+        .catch(failed);
     } catch (error) {
       failed(error);
     }

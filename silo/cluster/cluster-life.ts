@@ -91,6 +91,8 @@ export class ClusterLife implements LinksHandlers {
   #claimView: { readonly view: number; readonly living: ReadonlySet<string> };
   #state: 'new' | 'started' | 'leaving' | 'ended' = 'new';
   #address = { host: '', port: 0 };
+  /** Members that links are kept to. One may be gone from the view before it was seen dead there. */
+  readonly #dialled = new Set<string>();
   /** Members that left, and whose links were left to close. */
   readonly #leavers = new Set<string>();
   #sweep: TimerHandle | undefined = undefined;
@@ -218,7 +220,9 @@ export class ClusterLife implements LinksHandlers {
     this.#session?.onDead(() => this.#buried());
     this.#session?.onLapsed(() => this.#tellLapsed());
     await this.#session?.start();
+    this.#checkNew();
     await membership.start();
+    this.#checkNew();
     // Before coming in: where the whole cluster crashed, it is the first who comes back that finds out.
     this.#detector.start();
     if (this.silo) await this.#comeIn(this.silo);
@@ -226,8 +230,15 @@ export class ClusterLife implements LinksHandlers {
       this.#lookForSilos();
       await this.#reachSomebody();
     }
-    this.#state = this.#state === 'new' ? 'started' : this.#state;
+    this.#checkNew();
+    this.#state = 'started';
     this.#armSweep();
+  }
+
+  /** It may have ended while it began: what is started after the end would never stop. @throws ERR_CLUSTER_FAILED */
+  #checkNew(): void {
+    if (this.#state === 'new') return;
+    throw new GrainError('ERR_CLUSTER_FAILED', { message: 'it ended while it came in' });
   }
 
   async #comeIn(silo: Silo): Promise<void> {
@@ -245,6 +256,7 @@ export class ClusterLife implements LinksHandlers {
       manifests,
     );
     await this.membership.activate((member) => this.#links.get(member.incarnation)?.isOpen === true);
+    this.#checkNew();
     await silo.start();
   }
 
@@ -322,7 +334,7 @@ export class ClusterLife implements LinksHandlers {
     this.router.close(error);
     this.#feed.close(error);
     const ended = (err: unknown): void => this.#parts.log.warn({ err }, 'life.end_failed');
-    if (this.silo && !hasLeft) await this.silo.abandon().catch(ended);
+    if (!hasLeft) this.silo?.abandon();
     await this.#links.close().catch(ended);
     if (!hasLeft) await this.#session?.end().catch(ended);
     this.#judge.close();
@@ -332,6 +344,8 @@ export class ClusterLife implements LinksHandlers {
 
   #over(end: EndOfLife): void {
     if (this.#state === 'ended') return;
+    // It goes anyway, but its time to hand over is up: turns that are held, and who waits for them, would wait for it.
+    if (this.#state === 'leaving') this.silo?.abandon();
     this.#told.onEnd(this, end);
   }
 
@@ -385,20 +399,32 @@ export class ClusterLife implements LinksHandlers {
   /** Of two silos the one that came later dials; gateways dial all of them. */
   #keepLinks(view: MembershipView): void {
     const joinedView = memberOf(view, this.incarnation)?.joinedView ?? Infinity;
+    for (const incarnation of this.#dialled) if (!memberOf(view, incarnation)) this.#forget(incarnation);
     for (const { incarnation, state, host, port, joinedView: theirs, death } of view.members) {
       if (incarnation === this.incarnation) continue;
       if (state === 'dead' && death?.cause === 'left') this.#forgetSoon(incarnation);
-      else if (state === 'dead') this.#links.forget(incarnation);
-      else if (this.silo ? theirs < joinedView && joinedView !== Infinity : true)
+      else if (state === 'dead') this.#forget(incarnation);
+      else if (this.silo ? theirs < joinedView && joinedView !== Infinity : true) {
+        this.#dialled.add(incarnation);
         this.#links.dial({ incarnation, host, port });
+      }
     }
+  }
+
+  #forget(incarnation: string): void {
+    this.#dialled.delete(incarnation);
+    this.#leavers.delete(incarnation);
+    this.#links.forget(incarnation);
   }
 
   /** It left in order: it closes the link itself, when it has answered what is on its way. */
   #forgetSoon(incarnation: string): void {
     if (this.#leavers.has(incarnation)) return;
     this.#leavers.add(incarnation);
-    this.#parts.clock.setTimer(2 * LINGER_MS, () => this.#links.forget(incarnation));
+    this.#parts.clock.setTimer(2 * LINGER_MS, () => {
+      this.#dialled.delete(incarnation);
+      this.#links.forget(incarnation);
+    });
   }
 
   #noteManifests({ members, manifests }: MembershipView): void {

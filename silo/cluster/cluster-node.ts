@@ -185,6 +185,8 @@ export class ClusterNode implements ClusterClient, CallSender {
     try {
       await life.start();
     } catch (error) {
+      // Who stops it ends it, too.
+      if (this.#stopping) throw error;
       const isOurs = this.#life === life;
       if (isOurs) this.#life = undefined;
       await life.end(fromUnknown(error));

@@ -50,9 +50,18 @@ export class EmissionFeed {
     source: EmissionSource,
   ): Subscription {
     const leave = this.#join(grain);
+    // A sink that throws gets nothing more, and is not told of an end.
+    const orLeave = (call: () => void): void => {
+      try {
+        call();
+      } catch (error) {
+        leave();
+        throw error;
+      }
+    };
     const ending: EmissionSink = {
-      push: (emission) => sink.push(emission),
-      gap: (from, to) => sink.gap(from, to),
+      push: (emission) => orLeave(() => sink.push(emission)),
+      gap: (from, to) => orLeave(() => sink.gap(from, to)),
       end: (error) => {
         leave();
         sink.end(error);
@@ -71,8 +80,9 @@ export class EmissionFeed {
   close(error: GrainError): void {
     this.#timer?.cancel();
     this.#hub.close(error);
-    for (const { close } of this.#channels.values()) close();
+    const open = [...this.#channels.values()];
     this.#channels.clear();
+    for (const { close } of open) close();
   }
 
   #join(grain: GrainId): () => void {
@@ -84,9 +94,9 @@ export class EmissionFeed {
       if (hasLeft) return;
       hasLeft = true;
       channel.count -= 1;
-      if (channel.count > 0) return;
+      if (channel.count > 0 || this.#channels.get(name) !== channel) return;
+      this.#channels.delete(name);
       channel.close();
-      if (this.#channels.get(name) === channel) this.#channels.delete(name);
     };
   }
 

@@ -215,7 +215,7 @@ describe('Lease: a silo that may have lost its session starts nothing and says n
     lease.lapse(harness.clock);
     latch.open();
     await harness.settle();
-    await harness.silo.abandon();
+    harness.silo.abandon();
     await harness.settle();
     assert.deepEqual(outcomes([write, read]), [1, 'ERR_GRAIN_MOVED']);
   });
