@@ -1,7 +1,8 @@
 // Remote: an object in a process of its own, called over the channel between the two.
 //   R1. The child ends with its parent: it watches the channel.
 //   R2. A call ends: with its result, with the child's error, with the child's death, or at its time limit.
-//   R3. No child is left behind, not even one that is stopped: who ends kills its own.
+//   R3. A child that is stopped goes on when its parent ends: it could not see that otherwise. None is killed then: it has to
+//       end what it started itself.
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { BenchError } from './bench.ts';
@@ -40,7 +41,7 @@ const EXEC_ARGS = [
 
 const running = new Set<ChildProcess>();
 process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
+  for (const child of running) child.kill('SIGCONT');
 });
 
 /** Set by `--profile`, for all processes below as well: each writes a CPU profile into the folder when it ends. */
