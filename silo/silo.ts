@@ -136,7 +136,8 @@ export class Silo implements ClusterClient, CallSender {
           isKeeperOf: (partition: number): boolean => neighbours.isKeeperOf(partition),
         }
       : {};
-    this.#bus = new LogBus({ storage, dispatch, clock, log, rng, ...shared });
+    const { generation } = this;
+    this.#bus = new LogBus({ storage, dispatch, clock, log, rng, generation, ...shared });
     this.#reminders = new ReminderService({ storage, dispatch, clock, log, rng, ...shared });
     this.#context = this.#makeContext();
   }

@@ -39,6 +39,8 @@ export interface LogBusParts {
   readonly rng: Rng;
   readonly log: Logger;
   readonly options?: LogBusOptions;
+  /** Names this history of the store; positions in another one say nothing. */
+  readonly generation?: string | undefined;
   /** Told of each gap, besides the log and the counters. */
   readonly onGap?: (gap: BusGap) => void;
   /** Whether this process reads for the Core; it does for all, when nobody says. Two at once only deliver twice. */
@@ -155,7 +157,7 @@ export class LogBus implements EventBus {
     if (this.#live.has(core) || !this.#cores.get(core)?.on.size || !this.#isMine(core)) return;
     const name = POSITION + core;
     const stored = parsePosition(name, await this.#parts.storage.getRecord(name));
-    const start = stored ?? (await this.#firstPosition(name));
+    const start = stored && this.#isOurs(stored) ? stored : await this.#firstPosition(name, stored);
     // Letters are durable before the position that passes them is: those are settled too.
     const buried = await this.#letters.positionsAfter(core, start.position);
     const replays = await this.#storedReplays(core);
@@ -165,21 +167,34 @@ export class LogBus implements EventBus {
     for (const [id, record] of replays) this.#startReplay(core, id, record);
   }
 
-  /** Where a Core begins that listens for the first time; stored, because a second first time would skip events (G1). */
-  async #firstPosition(name: string): Promise<PositionRecord> {
-    const { storage } = this.#parts;
+  #isOurs({ generation }: PositionRecord): boolean {
+    const own = this.#parts.generation;
+    return generation === undefined || own === undefined || generation === own;
+  }
+
+  /**
+   * Where a Core begins that listens for the first time; stored, because a second first time would skip events (G1). One
+   * that listened in a history that is gone begins with the new one.
+   */
+  async #firstPosition(name: string, foreign: PositionRecord | undefined): Promise<PositionRecord> {
+    const { storage, log, generation } = this.#parts;
     const { first } = await storage.readLog(0, 1);
-    const isAtEnd = this.#options.newReaders === 'end';
+    const isAtEnd = this.#options.newReaders === 'end' && !foreign;
     const position = isAtEnd ? await findLogEnd(storage, first - 1) : first - 1;
-    const record: PositionRecord = { position, buried: [] };
+    if (foreign) log.warn({ record: name, lost: foreign.position, position }, 'bus.history_changed');
+    const record: PositionRecord = {
+      position,
+      buried: [],
+      ...(generation === undefined ? {} : { generation }),
+    };
     await storage.putRecord(name, record);
     return record;
   }
 
   #makeReader(core: string, replayId: string | undefined, record: string, start: PositionRecord): LogReader {
-    const { storage, dispatch, clock, rng, log } = this.#parts;
+    const { storage, dispatch, clock, rng, log, generation } = this.#parts;
     const parts: ReaderParts = {
-      ...{ storage, dispatch, clock, rng, log, core, replayId },
+      ...{ storage, dispatch, clock, rng, log, core, replayId, generation },
       options: this.#options,
       letters: this.#letters,
       definition: () => this.#definition(core),
@@ -214,7 +229,7 @@ export class LogBus implements EventBus {
   // ---- Replays ----
 
   async replay(core: string, from: ReplayStart): Promise<string> {
-    const { storage, rng } = this.#parts;
+    const { storage, rng, generation } = this.#parts;
     await this.#open(core);
     const live = this.#live.get(core);
     if (!live)
@@ -226,6 +241,7 @@ export class LogBus implements EventBus {
       buried: [],
       until: live.readTo,
       ...('fromWallMs' in from ? { fromWallMs: from.fromWallMs } : {}),
+      ...(generation === undefined ? {} : { generation }),
     };
     await storage.putRecord(replayName(core, id), record);
     if (this.#state === 'started') this.#startReplay(core, id, record);
@@ -251,7 +267,7 @@ export class LogBus implements EventBus {
     const found = await this.#parts.storage.listRecords(prefix, prefix, PAGE_SIZE);
     return found.flatMap(([name, value]) => {
       const record = parsePosition(name, value);
-      return record ? [[name.slice(prefix.length), record]] : [];
+      return record && this.#isOurs(record) ? [[name.slice(prefix.length), record]] : [];
     });
   }
 

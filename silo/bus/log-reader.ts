@@ -38,6 +38,8 @@ export interface ReaderParts {
   /** The Core as it is hosted now. */
   readonly definition: () => CoreDefinition;
   readonly replayId: string | undefined;
+  /** Names this history of the store. */
+  readonly generation: string | undefined;
 }
 
 export interface ReaderEvents {
@@ -160,6 +162,7 @@ export class LogReader {
       buried: [...buried],
       ...(this.#until === Infinity ? {} : { until: this.#until }),
       ...(this.#fromWallMs === -Infinity ? {} : { fromWallMs: this.#fromWallMs }),
+      ...(this.#parts.generation === undefined ? {} : { generation: this.#parts.generation }),
     };
   }
 
@@ -197,6 +200,7 @@ export class LogReader {
     this.#readFailures = 0;
     this.#isReading = false;
     const after = this.#readTo;
+    if (page.last < after) this.#wentBack(page.last);
     if (page.first > after + 1) this.#gap(after, Math.min(page.first - 1, this.#until));
     this.#countHoles(Math.max(after, page.first - 1), page);
     for (const entry of page.entries) {
@@ -204,13 +208,20 @@ export class LogReader {
         this.#lanes.offer(entry);
       }
     }
-    this.#readTo = Math.min(Math.max(after, page.last), this.#until);
-    if (page.last > after) {
+    this.#readTo = Math.min(page.last, this.#until);
+    if (page.last !== after) {
       this.#hasMore = true;
       this.#position.moved(0);
     }
     this.#askRead();
     this.#checkComplete();
+  }
+
+  /** A failover lost the end of the log: what it grows again would be passed over. */
+  #wentBack(last: number): void {
+    const { log } = this.#parts;
+    log.error({ core: this.core, replayId: this.replayId, readTo: this.#readTo, last }, 'bus.log_went_back');
+    this.#gap(last, this.#readTo);
   }
 
   /** Whether this entry is one to deliver, by what it is. */

@@ -14,6 +14,8 @@ export interface PositionRecord {
   /** Of a replay: where it ends, and the time of emission that it begins with. */
   readonly until?: number;
   readonly fromWallMs?: number;
+  /** The history of the store that it is a position in; another one counts anew, and knows nothing of these. */
+  readonly generation?: string | undefined;
 }
 
 /** @throws ERR_STORE_CORRUPT */

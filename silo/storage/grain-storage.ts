@@ -160,7 +160,7 @@ export interface LogEntry {
 export interface LogPage {
   /** Position of the oldest entry that is still kept; readers that stand before it have a gap. */
   readonly first: number;
-  /** Position of the last entry looked at: go on after it. Equal to `after` when there is nothing new. */
+  /** Position of the last entry looked at: go on after it. `after` when there is nothing new; less where the log lost its end. */
   readonly last: number;
   /** May be fewer than asked for, or none, though more follow: holes count as looked at. */
   readonly entries: readonly LogEntry[];

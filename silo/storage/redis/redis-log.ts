@@ -51,7 +51,9 @@ export class RedisLog {
     found.forEach((bytes, at) => {
       if (bytes.length > 0) entries.push(readLogEntry(bytes, start + at + 1));
     });
-    return { first: trimmed + 1, last: start + found.length, entries };
+    // The log ends before `after` where a failover lost its end: whoever read that should know.
+    const end = Math.max(trimmed, Number(textOf(bytesAt(reply, 1))));
+    return { first: trimmed + 1, last: Math.min(start, end) + found.length, entries };
   }
 
   async trim(position: number): Promise<void> {
