@@ -8,7 +8,14 @@
 //   F5. The view comes first, the tombstone after it (V4): of two that call each other dead, the record picks one, and only
 //       the other is buried. Whoever declared a death buries; where it cannot, another member does.
 //   F6. It says itself that its lease lapsed (it is cut off from the lock nodes, not from us): dead when its session did.
-import { type Clock, fromUnknown, type Logger, type Rng, type TimerHandle } from '../../lib/index.ts';
+import {
+  backoffMs,
+  type Clock,
+  fromUnknown,
+  type Logger,
+  type Rng,
+  type TimerHandle,
+} from '../../lib/index.ts';
 import type { Membership } from './membership.ts';
 import { isLiving, type Member, type MembershipTable, type MembershipView } from './membership-view.ts';
 import { Sleeper } from './retry.ts';
@@ -65,6 +72,8 @@ interface Watch {
   isProbing: boolean;
   isAsking: boolean;
   nextProbeMs: number;
+  /** Since its link closed. */
+  probes: number;
   nextAskMs: number;
   /** When it last said itself that its lease had lapsed. */
   saidLapsedMs: number;
@@ -73,7 +82,8 @@ interface Watch {
 }
 
 const PROBE_PAUSE_MS = 50;
-const PROBE_AGAIN_MS = 400;
+/** A listener that is just being closed may still accept: soon again at first, then at leisure. */
+const PROBE_AGAIN = { firstMs: 50, mostMs: 400 } as const;
 const ASK_AGAIN_MS = 400;
 /** Longer than `ASK_AGAIN_MS` and a slow answer, shorter than what two suspicions that have nothing to do with each other lie apart. */
 const VOTE_TTL_MS = 1_500;
@@ -186,6 +196,7 @@ export class FailureDetector {
         isProbing: false,
         isAsking: false,
         nextProbeMs: 0,
+        probes: 0,
         nextAskMs: 0,
         saidLapsedMs: -Infinity,
         verdict: undefined,
@@ -200,6 +211,7 @@ export class FailureDetector {
     if (link && (link.isOpen || link.heardMs !== undefined)) watch.wasHeard = true;
     const isClosed = !link?.isOpen;
     const isSilent = this.#isSilent(member, watch) || this.#saysLapsed(watch);
+    if (!isClosed) watch.probes = 0;
     if (!isClosed && !isSilent) {
       watch.verdict = undefined;
       return;
@@ -239,8 +251,15 @@ export class FailureDetector {
       this.#options.log.warn({ error, silo: member.name }, 'detector.probe_failed');
     } finally {
       watch.isProbing = false;
-      watch.nextProbeMs = this.#options.clock.nowMs() + PROBE_AGAIN_MS;
+      watch.probes += 1;
+      watch.nextProbeMs = this.#options.clock.nowMs() + backoffMs(watch.probes, PROBE_AGAIN);
+      this.#lookAgainIn(backoffMs(watch.probes, PROBE_AGAIN));
     }
+  }
+
+  /** Sooner than the next tick. */
+  #lookAgainIn(delayMs: number): void {
+    if (delayMs < this.#tickMs) void this.#sleeper.sleep(delayMs).then((isOn) => isOn && this.hint());
   }
 
   async #whyGone({ host, port, incarnation }: Member, view: MembershipView): Promise<string | undefined> {

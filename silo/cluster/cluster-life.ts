@@ -13,7 +13,6 @@ import {
   Membership,
   type MembershipView,
   type OpenedCluster,
-  partitionOf,
   type PeerLink,
   type SessionJudge,
   type ViewSource,
@@ -454,8 +453,8 @@ export class ClusterLife implements LinksHandlers {
       .map(({ peer, isOpen, heardMs }) => ({ incarnation: peer.incarnation, isOpen, heardMs }));
   }
 
-  #isHome({ tenant, core, key }: GrainId): boolean {
-    const home = this.#placement.preferred(core, partitionOf({ tenant, core, key }));
+  #isHome(grain: GrainId): boolean {
+    const home = this.#placement.homeOf(grain);
     // Nobody else: wherever it is, is home.
     return home === undefined || home.incarnation === this.incarnation;
   }

@@ -3,8 +3,8 @@
 //   L2. When a silo comes or goes, only grains change their place that it has won or had.
 //   L3. Only active silos are chosen. Of those that host the Core, only the ones with the lowest schema: a silo never
 //       activates memory of a higher one (hazards.md 15).
-import { type Member, type MembershipView, PARTITION_COUNT } from '../../directory/index.ts';
-import { hash53 } from '../../lib/index.ts';
+import { type Member, type MembershipView, PARTITION_COUNT, partitionOf } from '../../directory/index.ts';
+import { type GrainId, hash53 } from '../../lib/index.ts';
 
 /** Whoever is asked when there is nobody. */
 const NOBODY: readonly Member[] = [];
@@ -36,7 +36,13 @@ export class Placement {
     return hosts;
   }
 
-  /** The silo that the hash prefers; undefined when none hosts the Core. */
+  /** The silo that the hash prefers for the grain; undefined when none hosts its Core. */
+  homeOf(grain: GrainId): Member | undefined {
+    const hosts = this.hostsOf(grain.core);
+    return hosts.length <= 1 ? hosts[0] : this.#winner(hosts, partitionOf(grain));
+  }
+
+  /** The same for a partition. */
   preferred(core: string, partition: number): Member | undefined {
     return this.#winner(this.hostsOf(core), partition);
   }

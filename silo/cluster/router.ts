@@ -7,7 +7,7 @@
 //       again by those who sent them, in their order.
 //   T3. A message is forwarded `HOPS_MAX` times at most; then it is told back as not executed.
 //   T4. What waits for a silo to take it is bounded by count and bytes.
-import { type GrainAddress, type Member, partitionOf } from '../../directory/index.ts';
+import type { GrainAddress, Member } from '../../directory/index.ts';
 import {
   backoffMs,
   type Clock,
@@ -77,10 +77,13 @@ export class Router {
   #forwarded = 0;
   #retried = 0;
   #closedFor: GrainError | undefined = undefined;
+  /** Of messages that begin here, by the view of now: one for all of them. */
+  #routing: Routing;
 
   constructor(parts: RouterParts, placement: Placement) {
     this.#parts = parts;
     this.#placement = placement;
+    this.#routing = routingBy(placement);
   }
 
   get placement(): Placement {
@@ -101,6 +104,7 @@ export class Router {
   /** A new view: what waited for it goes on its way. */
   viewChanged(placement: Placement): void {
     this.#placement = placement;
+    this.#routing = routingBy(placement);
     const usable = new Set(placement.view.members.filter(isUsable).map(({ incarnation }) => incarnation));
     this.#cache.retain((incarnation) => usable.has(incarnation));
     for (const parked of [...this.#parked]) this.#unpark(parked);
@@ -129,15 +133,12 @@ export class Router {
 
   /** Sends the message to the silo that has the grain, as far as is known here, or that should have it. */
   sendOn(envelope: Envelope, grain: GrainId): void {
-    const target = this.#targetOf(grain);
-    if (target === undefined)
-      return this.#fail(
-        envelope,
-        grain,
-        'placed',
-        new GrainError('ERR_ROUTE_FAILED', { core: grain.core, retryAfterMs: 200 }),
-      );
-    this.#send(envelope, grain, target, 'placed');
+    const hint = this.#cache.get(grain);
+    const target = hint ?? this.#placement.homeOf(grain)?.incarnation;
+    if (target !== undefined)
+      return this.#send(envelope, grain, target, hint === undefined ? 'home' : 'hinted');
+    const error = new GrainError('ERR_ROUTE_FAILED', { core: grain.core, retryAfterMs: 200 });
+    this.#fail(envelope, grain, 'home', error);
   }
 
   /** Any silo that hosts the Core will do. */
@@ -165,9 +166,7 @@ export class Router {
   }
 
   #targetOf(grain: GrainId): string | undefined {
-    const hint = this.#cache.get(grain);
-    if (hint !== undefined) return hint;
-    return this.#placement.preferred(grain.core, partitionOf(grain))?.incarnation;
+    return this.#cache.get(grain) ?? this.#placement.homeOf(grain)?.incarnation;
   }
 
   #send(envelope: Envelope, grain: GrainId, target: string, way: Way): void {
@@ -194,11 +193,10 @@ export class Router {
       return this.#fail(envelope, grain, way, error);
     }
     if (!envelope.begin()) return;
-    const passage = new Passage(this, envelope, grain, way, link, {
-      hops,
-      toOwner: way !== 'placed' && link === direct,
-      view: this.#placement.view.number,
-    });
+    const toOwner = (way === 'owned' || way === 'anywhere') && link === direct;
+    const routing = hops === HOPS_MAX && !toOwner ? this.#routing : { ...this.#routing, hops, toOwner };
+    const taken = way === 'home' && link !== direct ? 'hinted' : way;
+    const passage = new Passage(this, envelope, grain, taken, link, routing);
     envelope.abandoned = passage.abandon;
     this.#inFlight += 1;
     this.#sent += 1;
@@ -219,7 +217,7 @@ export class Router {
   #takeHere(envelope: Envelope, grain: GrainId): void {
     const { takeHere } = this.#parts;
     if (takeHere) takeHere(envelope);
-    else this.#fail(envelope, grain, 'placed', new GrainError('ERR_ROUTE_FAILED', { retryAfterMs: 50 }));
+    else this.#fail(envelope, grain, 'home', new GrainError('ERR_ROUTE_FAILED', { retryAfterMs: 50 }));
   }
 
   /** An answer, of a message that was still waited for. */
@@ -238,7 +236,10 @@ export class Router {
       return this.#fail(envelope, grain, way, error);
     }
     const host = reply.host ?? link.peer.incarnation;
-    if (way !== 'anywhere') this.#learn(grain, host, reply);
+    // Most answers come from where the view has the grain: they say nothing new.
+    const isNoNews = way === 'home' && reply.kind === 'result' && reply.host === undefined;
+    const isOfThisView = passage.routing.view === this.#routing.view;
+    if (way !== 'anywhere' && !(isNoNews && isOfThisView)) this.#learn(grain, host, reply);
     if (reply.kind === 'result') {
       if (envelope instanceof InboundEnvelope) envelope.passOn({ ...reply, host });
       else this.#resolve(envelope, reply.payload);
@@ -269,8 +270,7 @@ export class Router {
 
   #learn(grain: GrainId, host: string, reply: LinkReply): void {
     const isMissed = reply.kind === 'error' && RETRIED.has(reply.error.code);
-    const preferred = this.#placement.preferred(grain.core, partitionOf(grain))?.incarnation;
-    if (isMissed || host === preferred) this.#cache.forget(grain);
+    if (isMissed || host === this.#placement.homeOf(grain)?.incarnation) this.#cache.forget(grain);
     else this.#cache.learn(grain, host);
   }
 
@@ -316,8 +316,11 @@ export class Router {
   }
 }
 
-/** Why a silo was chosen: the view prefers it, the directory named it, or any would have done. */
-type Way = 'placed' | 'owned' | 'anywhere';
+/**
+ * Why a silo was chosen: the view prefers it; an earlier answer named it, or it is the way round; the directory named it;
+ * or any would have done.
+ */
+type Way = 'home' | 'hinted' | 'owned' | 'anywhere';
 
 /** One try of one message over one link. */
 class Passage implements LinkRequest {
@@ -350,6 +353,10 @@ interface Parked {
   readonly grain: GrainId;
   readonly way: Way;
   timer: TimerHandle | undefined;
+}
+
+function routingBy({ view }: Placement): Routing {
+  return { hops: HOPS_MAX, toOwner: false, view: view.number };
 }
 
 function isUsable({ state }: Member): boolean {
