@@ -221,7 +221,8 @@ describe('ClusterNode: several processes as one', function () {
       answers,
       KEYS.map(() => 2),
     );
-    for (const key of KEYS) assert.equal(hostsOf(silos, 'book', key).length, 1);
+    // One may be on its way home.
+    for (const key of KEYS) assert.ok(hostsOf(silos, 'book', key).length <= 1);
     await world.until(
       () => KEYS.some((key) => hostsOf([victim], 'book', key).length > 0),
       'grains come home',
@@ -364,13 +365,11 @@ describe('ClusterNode: several processes as one', function () {
     assert.deepEqual(told.splice(0).sort(), ['book 1', 'ticker 1']);
     const owner = silos.find((silo) => hostsOf([silo], 'book', 'k0').length > 0);
     owner?.kill();
-    assert.equal(
-      await world
-        .ask(gateway, 'book', 'k0', 'read')
-        .then((answer) => (answer === 'ERR_LINK_LOST' ? 1 : answer)),
-      1,
-    );
-    await world.ask(gateway, 'book', 'k0', 'add');
+    // What was sent before the link closed is unknown; it was not stored, so nothing is emitted twice.
+    let answer: unknown;
+    do answer = await world.ask(gateway, 'book', 'k0', 'add');
+    while (answer === 'ERR_LINK_LOST');
+    assert.equal(answer, 2);
     await world.until(() => told.includes('book 2'), 'the next owner is heard', 2_000);
   });
 
