@@ -14,7 +14,8 @@ import {
   type MaybePromise,
   WheelNode,
 } from '../../lib/index.ts';
-import type { ClaimOutcome } from '../storage/grain-storage.ts';
+import type { GrainAddress } from '../../directory/index.ts';
+import type { Claim, ClaimOutcome } from '../storage/grain-storage.ts';
 import { Activation } from './activation.ts';
 import type { DeactivationReason } from './activation-state.ts';
 import type { CoreHost } from './core-host.ts';
@@ -281,14 +282,39 @@ export class GrainTable extends WheelNode {
     }
     try {
       activation.load(outcome.claim, outcome.memory);
-    } catch (error) {
+    } catch (thrown) {
+      const error = fromUnknown(thrown);
+      const stored = error.code === 'ERR_SCHEMA_NEWER' ? error.details['stored'] : undefined;
+      const able =
+        typeof stored === 'number' ? this.#host.neighbours?.hostOfSchema(activation, stored) : undefined;
+      if (able) {
+        if (first) activation.accept(first);
+        void this.#handOver(activation, outcome.claim, able);
+        return;
+      }
       this.#host.releaseQuietly(outcome.claim);
-      this.#failed(activation, fromUnknown(error), first);
+      this.#failed(activation, error, first);
       return;
     }
     this.#host.metrics.activated += 1;
     if (this.#heldBack.size > 0) this.#heldBack.delete(`${activation.tenant}/${activation.key}`);
     activation.begin(first);
+  }
+
+  /** A silo of a newer schema has written its memory, and can go on with it (hazards.md 15). Never rejects. */
+  async #handOver(activation: Activation, claim: Claim, able: GrainAddress): Promise<void> {
+    const { tenant, key } = activation;
+    try {
+      await this.#host.releaseClaim(claim);
+    } catch (err) {
+      this.#host.logger.warn({ grain: activation.name, err }, 'claim.release_failed');
+    }
+    this.#remove(activation);
+    for (const message of activation.abandon()) {
+      if (this.#host.isClosed) this.#host.admit(message, tenant, key);
+      else this.#host.neighbours?.toOwner(message.envelope, able);
+    }
+    this.letIn();
   }
 
   /** The grain could not be activated: those who wait are told, and the next try is held back for longer each time. */

@@ -7,6 +7,7 @@
 import {
   FailureDetector,
   FOREVER,
+  type GrainAddress,
   livingOf,
   type Member,
   memberOf,
@@ -26,6 +27,7 @@ import {
   type TimerHandle,
   TimerWheel,
 } from '../../lib/index.ts';
+import type { Activation } from '../catalog/activation.ts';
 import type { CoreHost } from '../catalog/core-host.ts';
 import type {
   CoreManifest,
@@ -48,7 +50,7 @@ import { EmissionFeed } from './emission-feed.ts';
 import { ExclusiveGate } from './exclusive-gate.ts';
 import { listCores } from './manifest-digest.ts';
 import type { Neighbours } from './neighbours.ts';
-import { NO_PLACEMENT, Placement } from './placement.ts';
+import { NO_PLACEMENT, Placement, schemaOf } from './placement.ts';
 import { Rebalancer } from './rebalancer.ts';
 import { Router } from './router.ts';
 
@@ -161,7 +163,7 @@ export class ClusterLife implements LinksHandlers {
 
   #makeRebalancer(silo: Silo): Rebalancer {
     const hosts = (): Iterable<CoreHost> => silo.cores.values();
-    return new Rebalancer(this.#parts.clock, hosts, (activation) => this.#isHome(activation));
+    return new Rebalancer(this.#parts.clock, hosts, (activation) => this.#mayStay(activation));
   }
 
   #makeDetector(): FailureDetector {
@@ -193,7 +195,7 @@ export class ClusterLife implements LinksHandlers {
         await this.membership.refresh(atLeast).catch(() => undefined);
       },
       exclusiveGate: () => this.#gate.wait(),
-      isHome: (grain) => this.#isHome(grain),
+      hostOfSchema: (grain, schema) => this.#hostOfSchema(grain, schema),
       isKeeperOf: (partition) => this.#placement.keeper(partition)?.incarnation === this.incarnation,
       isReaderFor: (core) => this.#isReaderFor(core),
       reminderSet: (partition, dueMs) => this.#reminderSet(partition, dueMs),
@@ -453,10 +455,18 @@ export class ClusterLife implements LinksHandlers {
       .map(({ peer, isOpen, heardMs }) => ({ incarnation: peer.incarnation, isOpen, heardMs }));
   }
 
-  #isHome(grain: GrainId): boolean {
-    const home = this.#placement.homeOf(grain);
-    // Nobody else: wherever it is, is home.
-    return home === undefined || home.incarnation === this.incarnation;
+  #mayStay({ host, tenant, core, key }: Activation): boolean {
+    const home = this.#placement.homeOf({ tenant, core, key });
+    // Nobody else: wherever it is, is home. So it is where its home could not read its memory any more.
+    if (home === undefined || home.incarnation === this.incarnation) return true;
+    return schemaOf(home, core) < host.definition.schema;
+  }
+
+  #hostOfSchema(grain: GrainId, schema: number): GrainAddress | undefined {
+    const host = this.#placement.hostOfSchema(grain, schema);
+    if (!host || host.incarnation === this.incarnation) return undefined;
+    const { incarnation } = host;
+    return { grain, incarnation, activation: 0, epoch: 0, view: this.#claimView.view };
   }
 
   #isReaderFor(core: string): boolean {

@@ -116,6 +116,7 @@ export class ClusterNode implements ClusterClient, CallSender {
   #restarts = 0;
   #timer: TimerHandle | undefined = undefined;
   #stopping: Promise<void> | undefined = undefined;
+  #ending: Promise<void> | undefined = undefined;
   #manifests: ReadonlyMap<string, CoreManifest> = new Map();
 
   constructor(parts: ClusterNodeParts) {
@@ -150,6 +151,8 @@ export class ClusterNode implements ClusterClient, CallSender {
     this.#timer?.cancel();
     await this.#life?.leave();
     this.#life = undefined;
+    // The last life may still be ending: what it uses is closed after this.
+    await this.#ending;
   }
 
   get incarnation(): string {
@@ -204,7 +207,8 @@ export class ClusterNode implements ClusterClient, CallSender {
       end === 'lost'
         ? new GrainError('ERR_STORE_LOST', { retryAfterMs: 1_000 })
         : new GrainError('ERR_ROUTE_FAILED', { message: 'this silo comes in anew', retryAfterMs: 200 });
-    await life.end(this.#pause);
+    this.#ending = life.end(this.#pause);
+    await this.#ending;
     // After a loss everybody who still believes in the old data must have stopped (hazards.md 6).
     this.#beginSoon(end === 'lost' ? this.#parts.options.sessionTtlMs : 0);
   }

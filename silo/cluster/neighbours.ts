@@ -24,8 +24,8 @@ export interface Neighbours {
   refreshView(atLeast: number): Promise<void>;
   /** Undefined: an `exclusive` grain may start at once. Else resolves when no dead silo can start a turn any more. */
   exclusiveGate(): Promise<void> | undefined;
-  /** Whether the hash prefers this silo for the grain. */
-  isHome(grain: GrainId): boolean;
+  /** A silo that can activate memory of this schema, as if it were the owner; undefined when there is no other. */
+  hostOfSchema(grain: GrainId, schema: number): GrainAddress | undefined;
   /** Whether this silo looks after what belongs to a partition and nobody called for: reminders, outboxes. */
   isKeeperOf(partition: number): boolean;
   /** Whether this silo reads the bus for a Core that listens. */

@@ -42,6 +42,12 @@ export class Placement {
     return hosts.length <= 1 ? hosts[0] : this.#winner(hosts, partitionOf(grain));
   }
 
+  /** An active silo that can read memory of this schema, whoever is preferred. */
+  hostOfSchema(grain: GrainId, schema: number): Member | undefined {
+    const able = this.active.filter((member) => schemaOf(member, grain.core) >= schema);
+    return this.#winner(able, partitionOf(grain));
+  }
+
   /** The same for a partition. */
   preferred(core: string, partition: number): Member | undefined {
     return this.#winner(this.hostsOf(core), partition);
@@ -81,7 +87,8 @@ export const NO_PLACEMENT = new Placement({
   manifests: {},
 });
 
-function schemaOf({ cores }: Member, core: string): number {
+/** 0: it does not host the Core. */
+export function schemaOf({ cores }: Member, core: string): number {
   return cores.find(({ name }) => name === core)?.schema ?? 0;
 }
 

@@ -221,6 +221,24 @@ describe('GrainTable among neighbours: claims', () => {
     assert.deepEqual([told(sent), world.around.lostCount], ['ERR_STORE_LOST', 1]);
   });
 
+  it('memory of a newer schema: who can read it gets what waits, after the grain was given back; else it is refused', async () => {
+    const world = worldOf();
+    const newer: Plan = async (next) => {
+      const outcome = await next();
+      return outcome.kind === 'claimed' ? { ...outcome, memory: { ...outcome.memory, schema: 2 } } : outcome;
+    };
+    world.claims.set('k', [newer, newer]);
+    const refused = world.harness.send(book, 'k', { flow: 'add' });
+    await world.harness.settle();
+    assert.equal(told(refused), 'ERR_SCHEMA_NEWER');
+    await world.harness.advance(1_000);
+    world.around.able = 'young';
+    world.harness.send(book, 'k', { flow: 'add' });
+    world.harness.send(book, 'k', { flow: 'add' });
+    await world.harness.settle();
+    assert.deepEqual([ways(world), isHere(world, 'k')], [['to young', 'to young'], false]);
+  });
+
   it('an exclusive grain is claimed, and starts when nobody else can start a turn any more', async () => {
     const world = worldOf();
     const gate = new Latch();

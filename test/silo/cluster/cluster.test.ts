@@ -102,7 +102,7 @@ function cardCore(host: string, schema: 1 | 2): AnyCore {
           },
         }
       : {}),
-    instance: entity({ entityKey: 'card' }),
+    instance: entity({ entityKey: 'card', idleTimeoutMs: 5_000 }),
     memory: { value: 0 },
   }).flows((flow) => ({
     set: flow({
@@ -324,6 +324,34 @@ describe('ClusterNode: several processes as one', function () {
       await world.answered(...KEYS.map((key) => world.call(gateway, 'card', key, 'get'))),
       KEYS.map(() => 'young 50'),
     );
+  });
+
+  it('a silo of schema 1 that comes back finds grains of schema 2: they stay with who can read them, idle or not', async () => {
+    const world = new ClusterWorld(14);
+    const old = world.silo('old', [cardCore('old', 1)]);
+    const young = world.silo('young', [cardCore('young', 2)]);
+    await world.ready(old, young);
+    const gateway = world.node('gateway', 'gw');
+    await world.ready(gateway);
+    await world.until(() => gateway.node.manifests().size > 0, 'the gateway knows the Cores');
+    const each = async (flow: string): Promise<readonly unknown[]> => {
+      const calls = KEYS.map((key) => world.call(gateway, 'card', key, flow, { input: { value: 5 } }));
+      return await world.answered(...calls);
+    };
+    old.kill();
+    await world.pass(2_000);
+    await each('set');
+    old.start();
+    await world.ready(old);
+    await world.pass(1_000);
+    assert.deepEqual(new Set(await each('get')), new Set(['young 5']));
+    // They are activated anew, wherever a call finds them.
+    await world.pass(8_000);
+    for (const key of KEYS) assert.deepEqual(hostsOf([old, young], 'card', key), [], 'evicted');
+    assert.deepEqual(new Set(await each('get')), new Set(['young 5']));
+    assert.deepEqual(new Set(await each('get')), new Set(['young 5']));
+    // A grain that nobody migrated is the old silo's.
+    assert.equal(await world.ask(gateway, 'card', 'fresh', 'get'), 'old 0');
   });
 
   it('a gateway before there is a silo answers, and finds the first one that comes', async () => {

@@ -86,8 +86,11 @@ export class FakeNeighbours implements Neighbours {
     return this.gate;
   }
 
-  isHome(): boolean {
-    return true;
+  /** Who can read newer schemas. */
+  able: string | undefined = undefined;
+
+  hostOfSchema(grain: GrainId): GrainAddress | undefined {
+    return this.able === undefined ? undefined : ownerOf(grain, this.able, this.view);
   }
 
   isKeeperOf(): boolean {

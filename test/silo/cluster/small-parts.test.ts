@@ -175,7 +175,7 @@ describe('Asks: questions from process to process', () => {
   const bodies = (link: FakeLink): readonly unknown[] => link.controls.splice(0).map(({ body }) => body);
 
   it('an answer, a refusal and a garbled answer find their question; later ones find nobody', async () => {
-    const { asks, link } = asksOf();
+    const { asks, link, clock } = asksOf();
     const first = asks.ask(link, 'report', 1);
     const second = asks.ask(link, 'report', 2);
     const [one, two] = bodies(link) as { id: number; kind: string; body: number }[];
@@ -189,14 +189,18 @@ describe('Asks: questions from process to process', () => {
     asks.onAnswer({ id: one.id, body: 'twice' });
     assert.equal(await first, 'answer');
     assert.equal(await codeOf(second), 'ERR_CORE_UNKNOWN');
+    assert.equal(clock.nextDueMs, undefined);
   });
 
   it('Q1: without an answer in time, or when the link closes, it fails; other links are no concern', async () => {
     const { asks, link, clock } = asksOf();
     const other = new FakeLink('c');
     const [slow, cut] = [asks.ask(other, 'report', null), asks.ask(link, 'report', null)];
+    const [answered] = [asks.ask(other, 'report', null)];
     asks.onClosed(link);
     assert.equal(await codeOf(cut), 'ERR_LINK_LOST');
+    asks.onAnswer({ id: (other.controls.at(-1)?.body as { id: number }).id, body: 'still there' });
+    assert.equal(await answered, 'still there');
     clock.advance(ASK_TIMEOUT_MS);
     assert.equal(await codeOf(slow), 'ERR_LINK_LOST');
     assert.equal(clock.nextDueMs, undefined);
