@@ -69,6 +69,14 @@ const near = defineCore({
   hold: flow({ run: () => latch.promise }),
 }));
 
+const narrow = defineCore({
+  name: 'narrow',
+  version: '1.0.0',
+  instance: entity({ entityKey: 'id', maxActiveInstances: 1, overflow: 'queue' }),
+}).flows((flow) => ({
+  hold: flow({ run: () => latch.promise }),
+}));
+
 type Plan = (next: () => MaybePromise<ClaimOutcome>) => MaybePromise<ClaimOutcome>;
 
 interface World {
@@ -93,7 +101,12 @@ function worldOf(options: Omit<HarnessOptions, 'cores' | 'neighbours' | 'storage
       },
       isOwner: () => world.isOwner,
     });
-  const harness = new SiloHarness({ ...options, cores: [book, vault, near], neighbours: around, storage });
+  const harness = new SiloHarness({
+    ...options,
+    cores: [book, vault, near, narrow],
+    neighbours: around,
+    storage,
+  });
   const world: World = { harness, around, claims: new Map(), claimCount: 0, isOwner: true };
   return world;
 }
@@ -425,6 +438,23 @@ describe('Activation.move: a grain leaves between its turns', () => {
     assert.deepEqual([ran, isHere(world, 'k'), ways(world)], [[], false, []]);
   });
 
+  it('a timer that waits for its turn is dropped, not sent along', async () => {
+    const world = worldOf();
+    world.harness.send(book, 'k', { flow: 'arm' });
+    world.harness.send(book, 'k', { flow: 'hold' });
+    await world.harness.advance(500);
+    activationOf(world, 'k').move();
+    world.around.elsewhere = () => true;
+    const call = world.harness.send(book, 'k', { flow: 'add' });
+    latch.open();
+    await world.harness.settle();
+    assert.deepEqual(
+      world.around.sent.map(({ envelope }) => envelope),
+      [call.envelope],
+    );
+    assert.deepEqual(ran, []);
+  });
+
   it('one that is being claimed does not leave', async () => {
     const world = worldOf();
     const answer = new Latch();
@@ -455,6 +485,22 @@ describe('Silo among neighbours: the end', () => {
     assert.equal(codeIn(held), 'ok');
     assert.deepEqual(new Set(ways(world)), new Set(['on to busy', 'on to idle']));
     for (const sent of [waiting, late]) assert.equal(sent.outcome, undefined, 'it is on its way');
+  });
+
+  it('what waits for room in a silo that stops goes elsewhere', async () => {
+    const world = worldOf();
+    world.harness.send(narrow, 'k', { flow: 'hold' });
+    const waiting = world.harness.send(narrow, 'other', { flow: 'hold' });
+    await world.harness.settle();
+    assert.deepEqual(ways(world), []);
+    world.around.elsewhere = () => true;
+    const stopping = world.harness.silo.stop();
+    await world.harness.settle();
+    assert.deepEqual(ways(world), ['on to other']);
+    assert.equal(world.around.sent[0]?.envelope, waiting.envelope);
+    latch.open();
+    await world.harness.advance(100);
+    await stopping;
   });
 
   it('a turn that does not end in time ends the stop, as not executed for memory', async () => {
