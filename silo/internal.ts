@@ -11,6 +11,7 @@ export { type Addressing, keyOf } from './messaging/address.ts';
 export { Envelope, PromiseEnvelope } from './messaging/envelope.ts';
 export { InboundEnvelope } from './messaging/inbound-envelope.ts';
 export { Asks, ASK_TIMEOUT_MS } from './cluster/asks.ts';
+export { EarlyRequests } from './cluster/early-requests.ts';
 export { EmissionFeed } from './cluster/emission-feed.ts';
 export { ExclusiveGate } from './cluster/exclusive-gate.ts';
 export type { Neighbours } from './cluster/neighbours.ts';

@@ -46,6 +46,7 @@ import type { ControlKind, InboundRequest, Link } from '../transport/link-messag
 import { Links, type LinksHandlers } from '../transport/links.ts';
 import { Asks, type Responder } from './asks.ts';
 import type { ClusterNodeParts, NodeSession, NodeStorage } from './cluster-node.ts';
+import { EarlyRequests } from './early-requests.ts';
 import { EmissionFeed } from './emission-feed.ts';
 import { ExclusiveGate } from './exclusive-gate.ts';
 import { listCores } from './manifest-digest.ts';
@@ -80,6 +81,7 @@ export class ClusterLife implements LinksHandlers {
   readonly #links: Links;
   readonly #asks: Asks;
   readonly #feed: EmissionFeed;
+  readonly #early: EarlyRequests;
   readonly #storage: NodeStorage;
   readonly #session: NodeSession | undefined;
   readonly #judge: SessionJudge;
@@ -130,8 +132,13 @@ export class ClusterLife implements LinksHandlers {
       log,
       listen: (grain, onEmissions, onReady) => this.#storage.onEmissions(grain, onEmissions, onReady),
     });
+    this.#early = new EarlyRequests({
+      clock,
+      refresh: async (atLeast) => void (await this.membership.refresh(atLeast)),
+      take: (envelope) => this.silo?.receive(envelope),
+    });
     this.#placement = NO_PLACEMENT;
-    this.#claimView = { view: 0, living: new Set([incarnation]) };
+    this.#claimView = { view: 0, living: new Set() };
     this.router = new Router(
       {
         clock,
@@ -390,6 +397,7 @@ export class ClusterLife implements LinksHandlers {
     this.router.viewChanged(this.#placement);
     if (source === 'change') for (const link of this.#links.all()) link.control('view', view);
     if (!this.silo) return;
+    this.#early.viewChanged(view.number);
     this.silo.viewChanged();
     if (this.#state === 'started') {
       this.#rebalancer?.start();
@@ -501,8 +509,18 @@ export class ClusterLife implements LinksHandlers {
 
   // --- messages ----------------------------------------------------------------------------------------------------
 
+  /** Not before it came in: nobody would know the owner of what it activates (P2). */
+  get #isIn(): boolean {
+    const { state } = this.membership;
+    return state !== 'new' && state !== 'watching' && state !== 'joining';
+  }
+
   dispatch(envelope: Envelope): void {
-    if (this.silo) this.silo.dispatch(envelope);
+    if (this.silo && !this.#isIn) {
+      envelope.reject(
+        new GrainError('ERR_ROUTE_FAILED', { message: 'this silo is coming in', retryAfterMs: 100 }),
+      );
+    } else if (this.silo) this.silo.dispatch(envelope);
     else {
       this.sendAway(envelope);
       if (!envelope.isSettled) this.watch(envelope);
@@ -543,7 +561,11 @@ export class ClusterLife implements LinksHandlers {
   }
 
   onRequest(_link: Link, { envelope }: InboundRequest): void {
-    if (this.silo && envelope instanceof InboundEnvelope) this.silo.receive(envelope);
+    if (this.silo && this.#isIn && envelope instanceof InboundEnvelope) {
+      if (envelope.routing.view <= this.#claimView.view) return this.silo.receive(envelope);
+      this.#early.hold(envelope);
+      this.watch(envelope);
+    } else if (this.silo) envelope.reject(new GrainError('ERR_ROUTE_FAILED', { retryAfterMs: 50 }));
     else envelope.reject(new GrainError('ERR_ROUTE_FAILED', { message: 'a gateway hosts nothing' }));
   }
 

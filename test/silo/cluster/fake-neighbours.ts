@@ -33,7 +33,8 @@ export class FakeNeighbours implements Neighbours {
   #epoch = 0;
   readonly directory = new MemoryDirectory({ nextEpoch: () => ++this.#epoch });
   view = 1;
-  living: ReadonlySet<string> = new Set();
+  /** Everybody. */
+  living: ReadonlySet<string> = Object.assign(new Set<string>(), { has: () => true });
   /** Whether a grain without an activation here belongs elsewhere. */
   elsewhere: (grain: GrainId, hasLeft: boolean) => boolean = () => false;
   /** Owners elsewhere that were learned of before, by key. */

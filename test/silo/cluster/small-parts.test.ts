@@ -8,6 +8,7 @@ import {
   ASK_TIMEOUT_MS,
   Asks,
   type CoreHost,
+  EarlyRequests,
   type EmissionPage,
   EmissionFeed,
   type Envelope,
@@ -21,7 +22,7 @@ import {
 } from '../../../silo/internal.ts';
 import { macrotask } from '../../support/system-macrotask.ts';
 import { codeOf } from '../../support/silo-harness.ts';
-import { fakeClock, FakeLink, member, viewOf } from './cluster-support.ts';
+import { fakeClock, FakeLink, inbound, member, viewOf } from './cluster-support.ts';
 
 const NO_CHANGE: GrainCommit = {
   number: 1,
@@ -246,6 +247,57 @@ describe('Asks: questions from process to process', () => {
     asks.onAsk(link, { id: 2, kind: 'now', body: null });
     await macrotask(); // an unhandled rejection would end the run
     assert.equal(await codeOf(asks.ask(link, 'now', null)), 'ERR_INTERNAL');
+  });
+});
+
+describe('EarlyRequests: messages of senders that know a later view', () => {
+  function earlyOf() {
+    const clock = fakeClock();
+    const taken: unknown[] = [];
+    const asked: number[] = [];
+    let answer: () => void = () => undefined;
+    const early = new EarlyRequests({
+      clock,
+      refresh: (view) => {
+        asked.push(view);
+        return new Promise((resolve) => (answer = resolve));
+      },
+      take: (envelope) => taken.push(envelope),
+    });
+    return { clock, taken, asked, early, answer: () => answer() };
+  }
+
+  it('wait for their view, and go on in order; one question is asked for all', async () => {
+    const { early, taken, asked, clock } = earlyOf();
+    const [first, second, third] = [7, 7, 8].map((view) => inbound('b', { view }).envelope);
+    assert.ok(first && second && third);
+    for (const each of [first, second, third]) early.hold(each);
+    assert.deepEqual([asked, taken], [[7], []]);
+    early.viewChanged(7);
+    assert.deepEqual(taken, [first, second]);
+    early.viewChanged(8);
+    assert.deepEqual(taken, [first, second, third]);
+    assert.equal(clock.nextDueMs, undefined);
+    await macrotask();
+    assert.equal(taken.length, 3);
+  });
+
+  it('go on without it when it cannot be had, or not in time; who gave up does not', async () => {
+    const { early, taken, clock, answer } = earlyOf();
+    const envelopes = [7, 8, 9].map((view) => inbound('b', { view }).envelope);
+    const [first, second, third] = envelopes;
+    assert.ok(first && second && third);
+    early.hold(first);
+    early.hold(second);
+    second.cancel();
+    answer();
+    await macrotask();
+    assert.deepEqual(taken, [first]);
+    early.hold(third);
+    clock.advance(499);
+    assert.equal(taken.length, 1);
+    clock.advance(1);
+    assert.deepEqual(taken, [first, third]);
   });
 });
 
