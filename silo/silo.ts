@@ -157,11 +157,17 @@ export class Silo implements ClusterClient, CallSender {
       incarnation,
       residents: this.#collector,
       nextSeq: () => ++this.#seq,
-      claimer: (activation: number): Claimer => ({
-        incarnation,
-        activation,
-        ...(neighbours ? neighbours.claimView() : alone),
-      }),
+      claimer: (activation: number): Claimer => {
+        const believed = neighbours ? neighbours.claimView() : alone;
+        // Who is in no view would be taken for dead by all others, and they for dead by it (hazards.md 8).
+        if (!believed.living.has(incarnation)) {
+          throw new GrainError('ERR_ROUTE_FAILED', {
+            message: 'this silo is no member yet',
+            retryAfterMs: 50,
+          });
+        }
+        return { incarnation, activation, ...believed };
+      },
       publish: (grain, emissionEpoch, emissions, isVolatile) => {
         this.#hub.publish(grain, emissionEpoch, emissions);
         // Durable ones were published by the commit itself.

@@ -54,7 +54,7 @@ interface Fault {
 const FAULTS: readonly Fault[] = [
   {
     what: 'P1: commits of an activation that owns nothing any more are stored',
-    plant: rewriting(COMMIT, 'if head[1] ~= ARGV[2] then', 'if false then'),
+    plant: rewriting(COMMIT, "if not head[1] or head[1] .. ':' .. head[3] ~= ARGV[2] then", 'if false then'),
     seen: /committed, .* owns it/,
   },
   {

@@ -188,7 +188,7 @@ class SiloRun {
       (error: unknown) => {
         if (command.state === 'open') command.state = 'unknown';
         this.#note(
-          `${command.id}: ${String(error)} ${error instanceof Error && error.cause instanceof Error ? (error.cause.stack ?? '') : ''}`,
+          `${command.id}: ${String(error)} ${error instanceof Error && error.cause instanceof Error ? error.cause.message : ''}`,
         );
       },
     );
@@ -407,9 +407,7 @@ class SiloRun {
 
 function describe(fields: object): string {
   return Object.entries(fields)
-    .map(
-      ([name, value]) => `${name}=${value instanceof Error ? (value.stack ?? value.message) : String(value)}`,
-    )
+    .map(([name, value]) => `${name}=${value instanceof Error ? value.message : String(value)}`)
     .join(' ');
 }
 
