@@ -578,6 +578,8 @@ export class ClusterLife implements LinksHandlers {
 
   onOpen(link: Link): void {
     if (this.membership.state !== 'new') link.control('view', this.membership.view);
+    // It was heard: should its process end before the next look, a refused connect is enough.
+    this.#detector.hint();
   }
 
   onDialFailed(_incarnation: string, outcome: 'refused' | 'unreachable'): void {
