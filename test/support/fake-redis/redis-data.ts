@@ -164,8 +164,11 @@ export class RedisData {
       this.#entries.set(key, { value: copyOf(value), expiresMs: undefined });
   }
 
+  /** For good: losing the last writes does not bring back what was cleared. */
   clear(): void {
-    for (const key of this.keys()) this.delete(key);
+    this.#entries.clear();
+    this.#frames = [];
+    this.#frame = undefined;
   }
 
   /** From here on, changes belong together. */
