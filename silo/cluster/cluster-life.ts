@@ -611,9 +611,21 @@ export class ClusterLife implements LinksHandlers {
   async #volatileEmissions(grain: GrainId, after: number, limit: number): Promise<EmissionPage> {
     const own = this.silo?.volatileEmissions(grain, after, limit);
     if (own) return await own;
-    const answers = await this.#askAll('emissions', { grain, after, limit });
-    const pages = answers.filter((answer): answer is EmissionPage => answer !== null);
-    return pages[0] ?? { emissionEpoch: 0, first: 1, last: 0, emissions: [] };
+    const hosts = this.#placement.view.members.filter(
+      (member) =>
+        isServing(member) && schemaOf(member, grain.core) > 0 && member.incarnation !== this.incarnation,
+    );
+    const asked = await Promise.allSettled(
+      hosts.map(async ({ incarnation }) => {
+        const link = this.#links.get(incarnation);
+        if (!link?.isOpen) throw new GrainError('ERR_ROUTE_FAILED', { retryAfterMs: 50 });
+        return (await this.#asks.ask(link, 'emissions', { grain, after, limit })) as EmissionPage | null;
+      }),
+    );
+    for (const answer of asked) if (answer.status === 'fulfilled' && answer.value) return answer.value;
+    // Who did not answer may have it: that nobody else has is no sign that its memory is gone.
+    for (const answer of asked) if (answer.status === 'rejected') throw answer.reason;
+    return { emissionEpoch: 0, first: 1, last: 0, emissions: [] };
   }
 
   manifests(): ReadonlyMap<string, CoreManifest> {

@@ -17,6 +17,8 @@ import type { EmissionSource } from '../emissions/emission-subscription.ts';
 import type { StoredEmission } from '../storage/grain-storage.ts';
 
 const LOOK_MS = 30_000;
+/** In so many parts: ten thousand reads at one moment would hold up everything else. */
+const LOOK_PARTS = 60;
 
 export type OnEmissions = (emissionEpoch: number, emissions: readonly StoredEmission[]) => void;
 
@@ -28,6 +30,7 @@ export interface EmissionFeedParts {
 }
 
 interface Channel {
+  readonly grain: GrainId;
   count: number;
   readonly close: () => void;
 }
@@ -106,17 +109,29 @@ export class EmissionFeed {
       (epoch, emissions) => this.#hub.publish(grain, epoch, emissions),
       () => this.#hub.look(grain),
     );
-    const channel = { count: 0, close };
+    const channel = { grain, count: 0, close };
     this.#channels.set(name, channel);
     if (!this.#timer) this.#arm();
     return channel;
   }
 
   #arm(): void {
-    this.#timer = this.#parts.clock.setTimer(LOOK_MS, () => {
+    const { size } = this.#channels;
+    const parts = Math.max(1, Math.min(LOOK_PARTS, size));
+    this.#timer = this.#parts.clock.setTimer(LOOK_MS / parts, () => {
       this.#timer = undefined;
-      this.#hub.look();
+      this.#look(Math.ceil(this.#channels.size / parts));
       if (this.#channels.size > 0) this.#arm();
     });
+  }
+
+  /** Looks at those that were not looked at for longest. */
+  #look(count: number): void {
+    const first = [...this.#channels].slice(0, count);
+    for (const [name, channel] of first) {
+      this.#channels.delete(name);
+      this.#channels.set(name, channel);
+      this.#hub.look(channel.grain);
+    }
   }
 }

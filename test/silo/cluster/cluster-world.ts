@@ -79,7 +79,7 @@ export class ClusterWorld {
   async pass(ms: number): Promise<void> {
     const endMs = this.world.nowMs + ms;
     this.world.addTimer(undefined, ms, () => undefined);
-    await this.until(() => this.world.nowMs >= endMs, 'time passes');
+    await this.until(() => this.world.nowMs >= endMs, 'time passes', ms + 1_000);
   }
 
   /** A call through this process. */

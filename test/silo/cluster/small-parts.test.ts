@@ -521,6 +521,22 @@ describe('EmissionFeed: subscriptions to grains that may be anywhere', () => {
     assert.equal(told.length, 4, 'it looks every 30 s');
   });
 
+  it('looks are spread: each of many is looked at once in 30 s, few at a time', async () => {
+    const { feed, source, clock } = feedOf();
+    for (let key = 0; key < 600; key += 1)
+      feed.subscribe({ ...grain, key: String(key) }, { credit: Infinity }, sinkOf().sink, source);
+    // The first timer was set when there was one.
+    clock.advance(30_000);
+    await settled();
+    source.reads = 0;
+    clock.advance(500);
+    await settled();
+    assert.equal(source.reads, 10);
+    clock.advance(29_500);
+    await settled();
+    assert.equal(source.reads, 600);
+  });
+
   it('a subscription that ends by itself, or whose sink breaks, leaves its channel', async () => {
     const { feed, channels, source, emit } = feedOf();
     const invalid = sinkOf();
