@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { type AnyCore, defineCore, entity, list, singleton, stateless } from '../../../lib/index.ts';
 import type { SimNode } from '../../sim/sim-node.ts';
 import { ClusterWorld, hostsOf } from './cluster-world.ts';
-import type { Watched } from './cluster-support.ts';
+import type { InboundRequest } from '../../../silo/internal.ts';
+import { FakeLink, inbound, type Watched } from './cluster-support.ts';
 
 interface Adder {
   add(): Promise<number>;
@@ -200,6 +201,11 @@ describe('ClusterNode: several processes as one', function () {
     let isStopped = false;
     const calls: Watched[] = [];
     const stopMs = world.world.nowMs;
+    const leaving = leaver.node.incarnation;
+    const states = new Set<string | undefined>();
+    other.node.life?.membership.onView(({ members }) =>
+      states.add(members.find(({ incarnation }) => incarnation === leaving)?.state),
+    );
     void leaver.node.stop().then(() => (isStopped = true));
     for (let round = 0; !isStopped; round += 1) {
       for (const node of [gateway, other])
@@ -207,6 +213,7 @@ describe('ClusterNode: several processes as one', function () {
       await world.pass(5);
     }
     leaver.kill();
+    assert.deepEqual([...states], ['draining', 'dead']);
     assert.ok(world.world.nowMs - stopMs < 2_000, `it took ${world.world.nowMs - stopMs} ms`);
     for (const key of KEYS) calls.push(world.call(gateway, 'book', key, 'add'));
     const answers = await world.answered(...calls);
@@ -254,6 +261,44 @@ describe('ClusterNode: several processes as one', function () {
       stay,
       KEYS.map(() => 3),
     );
+  });
+
+  it('a message by a later view than the silo knows waits until the silo has looked', async () => {
+    const { world, silos } = await three(21);
+    const [silo] = silos;
+    const { life } = silo.node;
+    assert.ok(life);
+    const key = KEYS.find((each) => {
+      const home = life.router.placement.homeOf({ tenant: 'default', core: 'book', key: each });
+      return home?.incarnation === silo.node.incarnation;
+    });
+    assert.ok(key);
+    const { envelope, replies } = inbound('b', { view: life.membership.view.number + 1 });
+    Object.assign(envelope, {
+      tenant: 'default',
+      key,
+      flow: 'read',
+      deadlineMs: silo.process.nowMs() + 5_000,
+    });
+    life.onRequest(new FakeLink('b'), { envelope } as unknown as InboundRequest);
+    assert.deepEqual(hostsOf(silos, 'book', key), [], 'it was taken at once');
+    await world.until(() => replies.length > 0, 'it is answered', 1_000);
+    assert.equal(replies[0]?.kind, 'result');
+  });
+
+  it('a process that is stopped while it comes in leaves nothing at work behind, whenever that is', async () => {
+    for (let afterMs = 0; afterMs < 120; afterMs += 9) {
+      const world = new ClusterWorld(22 + afterMs);
+      const nodes = [world.node('gateway', 'gw'), world.silo('a', coresOf('a'))];
+      await world.pass(afterMs);
+      let stopped = 0;
+      for (const { node } of nodes) void node.stop().then(() => (stopped += 1));
+      await world.until(() => stopped === 2, 'both stop');
+      await world.pass(3_000);
+      const before = world.redis.server.counts.commands;
+      await world.pass(10_000);
+      assert.equal(world.redis.server.counts.commands, before, `stopped after ${afterMs} ms`);
+    }
   });
 
   it('grains whose home is a silo that has come leave for it, without being called', async () => {
@@ -432,6 +477,7 @@ describe('ClusterNode: several processes as one', function () {
     old.start();
     await world.ready(old);
     await world.pass(1_000);
+    for (const key of KEYS) assert.deepEqual(hostsOf([old, young], 'card', key), ['young'], 'none was moved');
     assert.deepEqual(new Set(await each('get')), new Set(['young 5']));
     // They are activated anew, wherever a call finds them.
     await world.pass(8_000);

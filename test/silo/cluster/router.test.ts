@@ -206,6 +206,19 @@ describe('Router: forwards (T3)', () => {
     assert.equal(world.router.report().routes, 0);
   });
 
+  it('what another silo was found to have is known; what was found here, or nowhere, is not', () => {
+    const world = new RouterWorld([member('me'), ...ABC], 'silo');
+    const grain = { ...BOOK, key: keyFor(world.router, 'b') };
+    assert.equal(world.router.isKnownElsewhere(grain), false);
+    for (const [incarnation, isElsewhere] of [
+      ['c', true],
+      ['me', false],
+    ] as const) {
+      world.router.toOwner(call().envelope, { grain, incarnation, activation: 1, epoch: 1, view: 1 });
+      assert.equal(world.router.isKnownElsewhere(grain), isElsewhere);
+    }
+  });
+
   it('whom the directory called the owner takes the message, unless the grain has just left', () => {
     const world = new RouterWorld([member('me'), ...ABC], 'silo');
     const grain = { ...BOOK, key: keyFor(world.router, 'b') };
