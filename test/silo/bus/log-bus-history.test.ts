@@ -67,7 +67,7 @@ describe('Log bus, when the store is not what it was', () => {
     world.emit('JFK', [1, 2, 3, 4]);
     world.emit('LAX', [1, 2]);
     await settle();
-    const { entries: all } = await world.storage.readLog(0, 9);
+    const { entries: all } = world.storage.readLog(0, 9);
     // What the store has: it loses its last two entries, and two of LAX take their positions.
     const kept = all.slice(0, 4);
     const storage = new Proxy(world.storage, {
