@@ -593,6 +593,8 @@ export class ClusterLife implements LinksHandlers {
   onClosed(link: Link): void {
     this.#asks.onClosed(link);
     this.#detector.hint();
+    // Perhaps it was closed because a view calls this silo dead; over the link nobody can tell it any more.
+    if (this.silo && this.#isIn && this.#state !== 'ended') this.membership.refresh().catch(() => undefined);
   }
 
   // --- subscriptions and reports -----------------------------------------------------------------------------------
