@@ -101,9 +101,9 @@ function nodeOptions({
   options,
   hosting,
 }: JoinParts): ConstructorParameters<typeof ClusterNode>[0]['options'] {
-  const { sessionTtlMs, onDataLoss, linkSecret, linkHost, linkPort, advertiseHost, advertisePort } = options;
+  const { sessionTtlMs, linkSecret, linkHost, linkPort, advertiseHost, advertisePort } = options;
   const listen = { host: bare(linkHost), port: linkPort, advertiseHost: bare(advertiseHost), advertisePort };
-  return { sessionTtlMs, onDataLoss, linkSecret, listen, silo: hosting?.silo };
+  return { sessionTtlMs, linkSecret, listen, silo: hosting?.silo };
 }
 
 function memberOf(node: ClusterNode, close: () => Promise<void>): ClusterMember {

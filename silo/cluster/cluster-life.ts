@@ -203,7 +203,7 @@ export class ClusterLife implements LinksHandlers {
       },
       exclusiveGate: () => this.#gate.wait(),
       hostOfSchema: (grain, schema) => this.#hostOfSchema(grain, schema),
-      isKeeperOf: (partition) => this.#placement.keeper(partition)?.incarnation === this.incarnation,
+      isKeeperOf: (partition) => this.#isKeeperOf(partition),
       isReaderFor: (core) => this.#isReaderFor(core),
       reminderSet: (partition, dueMs) => this.#reminderSet(partition, dueMs),
       publishVolatile: (grain, epoch, emissions) => {
@@ -293,10 +293,6 @@ export class ClusterLife implements LinksHandlers {
 
   get isActive(): boolean {
     return this.#state === 'started' && (!this.silo || this.membership.state === 'active');
-  }
-
-  get isLeaving(): boolean {
-    return this.#state === 'leaving';
   }
 
   /** Hands over what it hosts and goes (F3). @throws never: what fails is logged, the others find out by themselves */
@@ -477,6 +473,10 @@ export class ClusterLife implements LinksHandlers {
     return { grain, incarnation, activation: 0, epoch: 0, view: this.#claimView.view };
   }
 
+  #isKeeperOf(partition: number): boolean {
+    return this.#placement.keeper(partition)?.incarnation === this.incarnation;
+  }
+
   #isReaderFor(core: string): boolean {
     const among = core === '' ? undefined : this.#placement.hostsOf(core);
     return this.#placement.chosen(`bus/${core}`, among)?.incarnation === this.incarnation;
@@ -500,11 +500,11 @@ export class ClusterLife implements LinksHandlers {
   }
 
   #sweepOutboxes(): void {
-    const isKept = (partition: number): boolean =>
-      this.#placement.keeper(partition)?.incarnation === this.incarnation;
-    this.#storage.sweepOutboxes(isKept).catch((err: unknown) => {
-      this.#parts.log.warn({ err }, 'outbox.sweep_failed');
-    });
+    this.#storage
+      .sweepOutboxes((partition) => this.#isKeeperOf(partition))
+      .catch((err: unknown) => {
+        this.#parts.log.warn({ err }, 'outbox.sweep_failed');
+      });
   }
 
   // --- messages ----------------------------------------------------------------------------------------------------

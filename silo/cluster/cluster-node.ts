@@ -70,7 +70,6 @@ export interface NodeStorage extends GrainStorage {
 
 export interface ClusterNodeOptions {
   readonly sessionTtlMs: number;
-  readonly onDataLoss: 'refuse' | 'start_empty';
   /** @default the cluster's own key */
   readonly linkSecret: string | undefined;
   readonly listen: {

@@ -10,9 +10,10 @@ export class InboundEnvelope extends Envelope {
   readonly routing: Routing;
   /** Packed input, while nobody opened it; undefined when there is none. */
   payload: Uint8Array | undefined;
+  /** The outcome, where another silo gave it. */
+  protected passedOn: LinkReply | undefined = undefined;
+  protected isOpened = false;
   readonly #settle: (reply: LinkReply) => void;
-  #reply: LinkReply | undefined = undefined;
-  #isOpened = false;
 
   constructor(
     from: LinkPeer,
@@ -30,20 +31,20 @@ export class InboundEnvelope extends Envelope {
 
   /** Unpacks the input. @throws ERR_VALUE_INVALID */
   open(): void {
-    if (this.#isOpened) return;
-    this.#isOpened = true;
+    if (this.isOpened) return;
+    this.isOpened = true;
     this.input = this.payload === undefined ? undefined : unpackValue(this.payload);
   }
 
   /** The outcome, as another silo gave it. */
   passOn(reply: Exclude<LinkReply, { readonly kind: 'lost' }>): void {
-    this.#reply = reply;
+    this.passedOn = reply;
     if (reply.kind === 'result') this.resolve(undefined);
     else this.reject(reply.error);
   }
 
   protected override onResult(output: unknown): void {
-    const reply = this.#reply ?? {
+    const reply = this.passedOn ?? {
       kind: 'result' as const,
       payload: output === undefined ? undefined : packValue(output),
       host: undefined,
@@ -52,6 +53,6 @@ export class InboundEnvelope extends Envelope {
   }
 
   protected override onError(error: GrainError): void {
-    this.#settle(this.#reply ?? { kind: 'error', error, host: undefined });
+    this.#settle(this.passedOn ?? { kind: 'error', error, host: undefined });
   }
 }

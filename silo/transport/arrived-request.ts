@@ -18,8 +18,6 @@ export class ArrivedRequest extends InboundEnvelope implements InboundRequest {
   readonly payloadBytes: number;
   onCancel: (() => void) | undefined = undefined;
   readonly #link: ArrivedAt;
-  #passedOn: LinkReply | undefined = undefined;
-  #isOpened = false;
 
   constructor(link: ArrivedAt, head: RequestHead, bytes: Buffer, end: number, nowMs: number) {
     const payload =
@@ -49,31 +47,20 @@ export class ArrivedRequest extends InboundEnvelope implements InboundRequest {
 
   /** The memory that the input is in will be used for something else. */
   detach(): void {
-    if (this.payload !== undefined) this.payload = this.#isOpened ? undefined : new Uint8Array(this.payload);
-  }
-
-  override open(): void {
-    super.open();
-    this.#isOpened = true;
+    if (this.payload !== undefined) this.payload = this.isOpened ? undefined : new Uint8Array(this.payload);
   }
 
   settle(reply: LinkReply): void {
     this.#link.answer(this, reply);
   }
 
-  override passOn(reply: Exclude<LinkReply, { readonly kind: 'lost' }>): void {
-    this.#passedOn = reply;
-    if (reply.kind === 'result') this.resolve(undefined);
-    else this.reject(reply.error);
-  }
-
   protected override onResult(output: unknown): void {
-    if (this.#passedOn) this.#link.answer(this, this.#passedOn);
+    if (this.passedOn) this.#link.answer(this, this.passedOn);
     else this.#link.answerValue(this, output);
   }
 
   protected override onError(error: GrainError): void {
-    this.#link.answer(this, this.#passedOn ?? { kind: 'error', error, host: undefined });
+    this.#link.answer(this, this.passedOn ?? { kind: 'error', error, host: undefined });
   }
 }
 

@@ -155,7 +155,6 @@ export class SimNode {
       gauges: { eventLoopDelayMs: () => clock.loopDelayMs },
       options: {
         sessionTtlMs: TTL_MS,
-        onDataLoss: this.onDataLoss,
         linkSecret: undefined,
         listen: { host, port: LINK_PORT, advertiseHost: undefined, advertisePort: undefined },
         silo: undefined,
