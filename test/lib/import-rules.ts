@@ -34,7 +34,7 @@ const LIB: Readonly<Record<string, readonly string[]>> = {
   ids: ['base', 'errors', 'options'],
   protocol: ['base', 'errors', 'options', 'ids'],
   grain: ['base', 'errors', 'options', 'ids', 'protocol'],
-  lang: ['base', 'errors'],
+  lang: ['base', 'errors', 'options', 'protocol'],
 };
 
 /** What users import (package.json, exports): tests and benches do as they do. */
@@ -43,7 +43,12 @@ const ENTRY_POINTS = new Set([
   'gateway/client/index.ts',
   'gateway/client/node.ts',
   'gateway/testing/index.ts',
+  'lib/lang/index.ts',
+  'silo/engine.ts',
 ]);
+
+/** The second door of lib: who only calls grains, such as a browser, does not load the language. */
+const LANGUAGE_DOOR = 'lib/lang/index.ts';
 
 /** Where a process is put together from its parts. */
 const ROOTS = /(^|\/)(main|system-[\w-]+)\.ts$/;
@@ -100,7 +105,7 @@ function checkRank({ file, to }: Import): string | undefined {
   // Servers to try against: benches measure on the same ones that tests are run on.
   if (own === 'bench' && to.startsWith('test/support/')) return undefined;
   if (otherRank > rank) return `points upward: ${own} comes before ${other}`;
-  if (to === `${other}/index.ts` || (own === 'test' && other === 'bench')) return undefined;
+  if (to === `${other}/index.ts` || to === LANGUAGE_DOOR || (own === 'test' && other === 'bench')) return undefined;
   const isTooling = own === 'test' || own === 'bench';
   if (isTooling && (to === `${other}/internal.ts` || ENTRY_POINTS.has(to))) return undefined;
   // The machine's own clock and randomness, for those who hand them to everyone else.

@@ -114,6 +114,8 @@ function installHooks(): void {
     granary,
     'granary/client': ownUrl('client/node'),
     'granary/testing': ownUrl('testing/index'),
+    'granary/lang': ownUrl('../lib/lang/index'),
+    'granary/engine': ownUrl('../silo/engine'),
   };
   // In a checkout the examples import the source of this package, whichever form of it runs.
   own[granary] = granary;
