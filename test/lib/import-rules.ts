@@ -105,7 +105,8 @@ function checkRank({ file, to }: Import): string | undefined {
   // Servers to try against: benches measure on the same ones that tests are run on.
   if (own === 'bench' && to.startsWith('test/support/')) return undefined;
   if (otherRank > rank) return `points upward: ${own} comes before ${other}`;
-  if (to === `${other}/index.ts` || to === LANGUAGE_DOOR || (own === 'test' && other === 'bench')) return undefined;
+  if (to === `${other}/index.ts` || to === LANGUAGE_DOOR || (own === 'test' && other === 'bench'))
+    return undefined;
   const isTooling = own === 'test' || own === 'bench';
   if (isTooling && (to === `${other}/internal.ts` || ENTRY_POINTS.has(to))) return undefined;
   // The machine's own clock and randomness, for those who hand them to everyone else.
