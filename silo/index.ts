@@ -62,3 +62,6 @@ export {
   type NodeSession,
   type NodeStorage,
 } from './cluster/cluster-node.ts';
+export type * from './checkpoints/checkpoint-store.ts';
+export { MemoryCheckpointStore } from './checkpoints/memory-checkpoint-store.ts';
+export { openSqliteCheckpointStore } from './checkpoints/sqlite-checkpoint-store.ts';

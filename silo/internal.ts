@@ -41,6 +41,9 @@ export {
   ReminderService,
   type ReminderServiceOptions,
 } from './reminders/reminder-service.ts';
+export type * from './checkpoints/checkpoint-store.ts';
+export { MemoryCheckpointStore } from './checkpoints/memory-checkpoint-store.ts';
+export { openSqliteCheckpointStore } from './checkpoints/sqlite-checkpoint-store.ts';
 export { Collector, type HeapUse } from './catalog/collector.ts';
 export { CommandMemory, inputHash, storedCommand } from './catalog/commands.ts';
 export { CommitLedger } from './catalog/commit-ledger.ts';
