@@ -19,6 +19,8 @@ export interface CoreManifest {
   readonly mode: 'entity' | 'singleton' | 'stateless';
   readonly entityKey: string | undefined;
   readonly level: string;
+  /** The runtime's own, behind another Core. */
+  readonly isInternal?: boolean;
   /** Nothing of it is ever durable. */
   readonly isVolatile: boolean;
   readonly flows: readonly FlowManifest[];

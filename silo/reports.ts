@@ -14,6 +14,7 @@ export function manifestOf(definition: CoreDefinition): CoreManifest {
     mode: instance.mode,
     entityKey: instance.entityKey,
     level,
+    ...(definition.isInternal === true ? { isInternal: true } : {}),
     isVolatile: isVolatileCore(definition),
     flows: [...definition.flows].map(([flowName, flow]) => ({
       name: flowName,

@@ -20,6 +20,7 @@ import {
 } from '../lib/index.ts';
 import { LogBus } from './bus/log-bus.ts';
 import { Collector, type HeapUse } from './catalog/collector.ts';
+import { CoreWaker } from './catalog/core-waker.ts';
 import { type ClosingReason, CoreHost, isVolatileCore, type SiloContext } from './catalog/core-host.ts';
 import type { Neighbours } from './cluster/neighbours.ts';
 import { LoopWatch } from './catalog/loop-watch.ts';
@@ -99,6 +100,7 @@ export class Silo implements ClusterClient, CallSender {
   readonly #hub: EmissionHub;
   readonly #bus: LogBus;
   readonly #reminders: ReminderService;
+  readonly #waker: CoreWaker;
   readonly #replacing = new Map<string, Promise<void>>();
   #seq = 0;
   #isDraining = false;
@@ -139,6 +141,7 @@ export class Silo implements ClusterClient, CallSender {
     const { generation } = this;
     this.#bus = new LogBus({ storage, dispatch, clock, log, rng, generation, ...shared });
     this.#reminders = new ReminderService({ storage, dispatch, clock, log, rng, ...shared });
+    this.#waker = new CoreWaker(this, log);
     this.#context = this.#makeContext();
   }
 
@@ -156,6 +159,8 @@ export class Silo implements ClusterClient, CallSender {
       logger: this.#parts.log,
       incarnation,
       residents: this.#collector,
+      rng: this.#parts.rng,
+      manifests: () => neighbours?.manifests() ?? this.#manifests,
       nextSeq: () => ++this.#seq,
       claimer: (activation: number): Claimer => {
         const believed = neighbours ? neighbours.claimView() : alone;
@@ -224,6 +229,7 @@ export class Silo implements ClusterClient, CallSender {
     this.#bus.subscribeCore(definition);
     for (const changed of this.#manifestListeners) changed();
     this.#neighbours?.coresChanged();
+    this.#waker.installed(definition);
   }
 
   #storageOf(definition: CoreDefinition): GrainStorage {
@@ -247,6 +253,7 @@ export class Silo implements ClusterClient, CallSender {
     this.#collector.start();
     await this.#bus.start();
     await this.#reminders.start();
+    this.#waker.start();
   }
 
   get isDraining(): boolean {
@@ -261,6 +268,7 @@ export class Silo implements ClusterClient, CallSender {
 
   async #stop(): Promise<void> {
     this.#isDraining = true;
+    this.#waker.stop();
     try {
       await this.#reminders.stop();
       await this.#bus.stop();
@@ -283,6 +291,7 @@ export class Silo implements ClusterClient, CallSender {
    */
   abandon(): void {
     this.#isDraining = true;
+    this.#waker.stop();
     this.#lease.lost(new GrainError('ERR_GRAIN_MOVED'));
     this.#collector.stop();
     for (const host of this.#hosts.values()) host.close('silo_dead');

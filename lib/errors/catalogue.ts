@@ -75,6 +75,16 @@ export const ERRORS = {
     ...temporary,
     help: 'The silo hosts as many activations as it may. Try again later, or raise maxActiveInstances.',
   },
+  ERR_CHECKPOINT_MISMATCH: {
+    http: 409,
+    ...lasting,
+    help: 'The program changed since this execution was suspended, so that it cannot be gone on with. Run the version that it began with.',
+  },
+  ERR_CHECKPOINT_UNKNOWN: {
+    http: 404,
+    ...lasting,
+    help: 'There is no such checkpoint here: it was resolved, it expired or was cancelled, or it belongs to another instance.',
+  },
   ERR_CLIENT_CLOSED: {
     http: 499,
     ...lasting,

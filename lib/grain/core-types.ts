@@ -138,6 +138,10 @@ export interface CoreDefinition {
   readonly on: ReadonlyMap<string, string>;
   readonly emissionsKept: number;
   readonly description: string | undefined;
+  /** The runtime's own, behind another Core: not shown to people who look for something to call. */
+  readonly isInternal?: boolean;
+  /** A flow that a silo calls when it starts with this Core, or takes it up later; made again until it answers. */
+  readonly wake?: { readonly flow: string; readonly key: string };
 }
 
 declare const FLOWS: unique symbol;

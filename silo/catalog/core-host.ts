@@ -11,8 +11,10 @@ import {
   type GrainId,
   type Logger,
   type MaybePromise,
+  type Rng,
   type TimerWheel,
 } from '../../lib/index.ts';
+import type { CoreManifest } from '../cluster-client.ts';
 import { type Addressing, keyOf, refuseAtMark } from '../messaging/address.ts';
 import type { Envelope } from '../messaging/envelope.ts';
 import { refClassFor, type RefCaller } from '../messaging/grain-refs.ts';
@@ -65,6 +67,7 @@ export interface SiloLease {
 /** What a silo gives to the Cores that it hosts. */
 export interface SiloContext {
   readonly clock: Clock;
+  readonly rng: Rng;
   readonly wheel: TimerWheel;
   readonly budget: TurnBudget;
   readonly loop: LoopWatch;
@@ -75,6 +78,8 @@ export interface SiloContext {
   /** The rest of the cluster; undefined in a process that is one by itself. */
   readonly neighbours: Neighbours | undefined;
   nextSeq(): number;
+  /** Cores of the cluster, by name. */
+  manifests(): ReadonlyMap<string, CoreManifest>;
   /** Who claims, with the membership view that the silo knows now. */
   claimer(seq: number): Claimer;
   publish(
@@ -106,6 +111,7 @@ export class CoreHost {
   readonly table: GrainTable;
   readonly metrics = new TurnMetrics();
   readonly clock: Clock;
+  readonly rng: Rng;
   readonly wheel: TimerWheel;
   readonly budget: TurnBudget;
   readonly loop: LoopWatch;
@@ -126,6 +132,7 @@ export class CoreHost {
     this.#silo = silo;
     ({
       clock: this.clock,
+      rng: this.rng,
       wheel: this.wheel,
       budget: this.budget,
       loop: this.loop,
@@ -150,6 +157,10 @@ export class CoreHost {
 
   nextSeq(): number {
     return this.#silo.nextSeq();
+  }
+
+  manifests(): ReadonlyMap<string, CoreManifest> {
+    return this.#silo.manifests();
   }
 
   claim(grain: GrainId, seq: number): MaybePromise<ClaimOutcome> {

@@ -25,6 +25,11 @@ export class TurnContext implements FlowContext<object> {
     this.#turn = turn;
   }
 
+  /** For flows of the runtime itself, which need to know more (turn-facts.ts). */
+  static turnOf(ctx: TurnContext): Turn {
+    return ctx.#turn;
+  }
+
   get memory(): never {
     this.#memory ??= new this.#turn.activation.host.MemoryView(this.#turn);
     return this.#memory as never;

@@ -30,6 +30,7 @@ import { type CollectionAccess, TurnList, TurnMap } from './collections.ts';
 import type { HostedFlow } from './hosted-flow.ts';
 import { handedOut, memoryValue } from './memory-value.ts';
 import type { MemoryDraft } from './memory-view.ts';
+import { RaisedError } from './raised-error.ts';
 import { TurnContext } from './turn-context.ts';
 
 const NO_CHANGES: readonly never[] = Object.freeze([]);
@@ -155,6 +156,7 @@ export class Turn extends WheelNode implements MemoryDraft, CollectionAccess {
   /** What the caller is told of something that the flow threw. */
   failureOf(thrown: unknown): GrainError {
     if (thrown !== undefined && thrown === this.#raised) return this.#raised;
+    if (thrown instanceof RaisedError) return thrown;
     const { details, isWhole } = read(thrown);
     // Not kept when it is large or cannot be read: a thousand refusals may wait for their commit.
     const options = isWhole ? { cause: thrown } : {};
@@ -326,11 +328,17 @@ export class Turn extends WheelNode implements MemoryDraft, CollectionAccess {
 
   /** The id that the turn's next nested call carries: the same in a run of the same command again (hazards.md 10). */
   nextCallId(): string | undefined {
-    const { commandId, mark, tick } = this.envelope;
     this.#callCount += 1;
-    if (commandId !== undefined) return `${commandId}/${this.#callCount}`;
-    if (mark) return `${mark.source}:${mark.seq}/${this.#callCount}`;
-    return tick ? `${tick.name}@${tick.dueMs}/${this.#callCount}` : undefined;
+    const { cause } = this;
+    return cause === undefined ? undefined : `${cause}/${this.#callCount}`;
+  }
+
+  /** What a run of the same message again would have, too; undefined where nothing tells two messages apart. */
+  get cause(): string | undefined {
+    const { commandId, mark, tick } = this.envelope;
+    if (commandId !== undefined) return commandId;
+    if (mark) return `${mark.source}:${mark.seq}`;
+    return tick ? `${tick.name}@${tick.dueMs}` : undefined;
   }
 
   get chain(): CallChain {

@@ -192,6 +192,7 @@ export class ClusterLife implements LinksHandlers {
     return {
       lease: this.#session ?? FOREVER,
       directory: this.#parts.makeDirectory(this.membership.generation),
+      manifests: () => this.#manifests,
       claimView: () => this.#claimView,
       isElsewhere: (envelope, grain, hasLeft) => this.router.isElsewhere(envelope, grain, hasLeft),
       isKnownElsewhere: (grain) => this.router.isKnownElsewhere(grain),

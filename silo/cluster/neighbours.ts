@@ -1,6 +1,7 @@
 // What a silo knows of the cluster that it is part of, and asks of it. A process that is one by itself has none.
 import type { GrainAddress, GrainDirectory, Lease } from '../../directory/index.ts';
 import type { GrainId } from '../../lib/index.ts';
+import type { CoreManifest } from '../cluster-client.ts';
 import type { Envelope } from '../messaging/envelope.ts';
 import type { StoredEmission } from '../storage/grain-storage.ts';
 
@@ -8,6 +9,8 @@ export interface Neighbours {
   readonly lease: Lease;
   /** Owners of grains whose memory is in no store (`volatile` Cores). */
   readonly directory: GrainDirectory;
+  /** Cores of the whole cluster, by name. */
+  manifests(): ReadonlyMap<string, CoreManifest>;
   /** What the silo believes when it claims. */
   claimView(): { readonly view: number; readonly living: ReadonlySet<string> };
   /** Whether a message to a grain that has no activation here is to be sent on; `hasLeft`: it had one until now. */

@@ -22,6 +22,8 @@ import { CURSOR_START, type EmissionCursor, formatCursor } from './emission-curs
 
 /** Emissions read at once; each may be large. */
 const PAGE_SIZE = 64;
+/** Events of the runtime itself carry states of programs: the bus has them, subscribers never. */
+const OWN_EVENTS = 'scaicore.';
 const READ_TRIES = 5;
 const READ_BACKOFF = { firstMs: 50, mostMs: 2_000 };
 
@@ -228,7 +230,7 @@ export class EmissionSubscription implements Subscription {
       const position = this.#position ?? CURSOR_START;
       if (this.#isOver) break;
       if (emission.n <= position.n) continue;
-      const isMatch = this.#parts.event === undefined || this.#parts.event === emission.event;
+      const isMatch = this.#matches(emission.event);
       if (isMatch && this.#credit <= 0) {
         this.#state = 'blocked';
         break;
@@ -238,6 +240,11 @@ export class EmissionSubscription implements Subscription {
       if (isMatch) this.#push(this.#position, emission);
     }
     this.#isDelivering = false;
+  }
+
+  #matches(event: string): boolean {
+    if (event.startsWith(OWN_EVENTS)) return false;
+    return this.#parts.event === undefined || this.#parts.event === event;
   }
 
   #push(position: EmissionCursor, { event, data }: StoredEmission): void {

@@ -53,6 +53,10 @@ export class FakeNeighbours implements Neighbours {
   isReader = true;
   isKeeper = true;
 
+  manifests(): ReturnType<Neighbours['manifests']> {
+    return new Map();
+  }
+
   claimView(): { readonly view: number; readonly living: ReadonlySet<string> } {
     return { view: this.view, living: this.living };
   }
