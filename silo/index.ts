@@ -63,5 +63,6 @@ export {
   type NodeStorage,
 } from './cluster/cluster-node.ts';
 export type * from './checkpoints/checkpoint-store.ts';
+export { LazyCheckpointStore } from './checkpoints/lazy-checkpoint-store.ts';
 export { MemoryCheckpointStore } from './checkpoints/memory-checkpoint-store.ts';
 export { openSqliteCheckpointStore } from './checkpoints/sqlite-checkpoint-store.ts';
