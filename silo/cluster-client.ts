@@ -8,6 +8,8 @@ export interface FlowManifest {
   /** JSON Schema of the input, where the schema library can say it. */
   readonly input: unknown;
   readonly output: unknown;
+  /** Not for callers from outside. */
+  readonly isInternal?: boolean;
 }
 
 /** What gateways and people are told of a Core that is loaded. */
@@ -28,6 +30,13 @@ export interface CoreManifest {
   readonly events: Readonly<Record<string, string>>;
   /** `core://name/event` → flow. */
   readonly on: Readonly<Record<string, string>>;
+}
+
+/** What people may want to call: without what is the runtime's own. */
+export function shownCores(cores: Iterable<CoreManifest>): CoreManifest[] {
+  return [...cores]
+    .filter(({ isInternal }) => isInternal !== true)
+    .map((core) => ({ ...core, flows: core.flows.filter((flow) => flow.isInternal !== true) }));
 }
 
 export interface Emission {

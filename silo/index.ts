@@ -13,6 +13,7 @@ export type {
   SubscribeOptions,
   Subscription,
 } from './cluster-client.ts';
+export { shownCores } from './cluster-client.ts';
 export {
   type CallChain,
   Envelope,

@@ -22,6 +22,7 @@ export function manifestOf(definition: CoreDefinition): CoreManifest {
       description: flow.description,
       input: toJsonSchema(flow.input),
       output: toJsonSchema(flow.output),
+      ...(flow.isInternal === true ? { isInternal: true } : {}),
     })),
     events: Object.fromEntries(definition.events),
     on: Object.fromEntries(definition.on),

@@ -1,6 +1,6 @@
 // The handlers of all routes that Koa serves: they read the request, ask the cluster, and set `ctx.body`.
 import { type Clock, GrainError } from '../../lib/index.ts';
-import { type ClusterClient, type CoreManifest, PromiseEnvelope } from '../../silo/index.ts';
+import { type ClusterClient, type CoreManifest, PromiseEnvelope, shownCores } from '../../silo/index.ts';
 import { type Caller, checkCore, checkKey } from './access.ts';
 import type { EventStreams } from './event-streams.ts';
 import { homePage } from './home-page.ts';
@@ -51,12 +51,12 @@ export function handlersFor(deps: HandlerDeps): Record<KoaRouteId, Handler> {
       ctx.type = deps.metrics.contentType;
     },
     getOpenApi: (ctx) => {
-      ctx.body = JSON.stringify(openApiDocument(visibleCores(ctx, deps.cluster)));
+      ctx.body = JSON.stringify(openApiDocument(shownCores(visibleCores(ctx, deps.cluster))));
       ctx.type = JSON_TYPE;
     },
     getHome: (ctx) => {
       ctx.set('Content-Security-Policy', "default-src 'none'; style-src 'unsafe-inline'");
-      ctx.body = homePage(visibleCores(ctx, deps.cluster), ctx.host);
+      ctx.body = homePage(shownCores(visibleCores(ctx, deps.cluster)), ctx.host);
       ctx.type = 'text/html; charset=utf-8';
     },
   };

@@ -75,6 +75,8 @@ export interface FlowDefinition extends Required<Omit<FlowOptions, 'description'
   readonly level: CommitLevel | undefined;
   readonly description: string | undefined;
   readonly run: (ctx: never, input: never) => unknown;
+  /** Not for callers from outside; not shown to people who look for something to call. */
+  readonly isInternal?: boolean;
 }
 
 export interface FlowBuilder<M, Events extends string> {

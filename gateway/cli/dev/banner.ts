@@ -1,5 +1,5 @@
 // What `granary dev` says when it is ready: where it is, what it hosts, and what to try first.
-import type { CoreManifest, FlowManifest } from '../../../silo/index.ts';
+import { type CoreManifest, type FlowManifest, shownCores } from '../../../silo/index.ts';
 import type { Host } from '../../host.ts';
 import { tableLines } from '../table.ts';
 import { padEnd, type Terminal } from '../terminal.ts';
@@ -19,7 +19,7 @@ export interface BannerFacts {
 
 export function bannerText(terminal: Terminal, facts: BannerFacts): string {
   const { host, version, tookMs, data } = facts;
-  const manifests = [...host.silo.manifests().values()];
+  const manifests = shownCores(host.silo.manifests().values());
   const places = [
     ['HTTP', host.url],
     ['WebSocket', host.stream],
