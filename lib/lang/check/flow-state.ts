@@ -1,0 +1,97 @@
+// What is known at one point of a flow: which variables are set, and to which types they and what is below them are
+// narrowed. Branches are undone by a trail, so that they cost what they change and not what is known.
+//   F1. Between `mark` and `rewind` of one mark, marks are closed in reverse order.
+//   F2. A fact is never changed, only replaced.
+import type { Type } from '../types/type.ts';
+import type { TypeTable } from '../types/type-table.ts';
+
+export interface Fact {
+  readonly set: 'yes' | 'maybe';
+  /** Narrower than what is declared. */
+  readonly type?: Type | undefined;
+  /** The same for what is below it, by path: `a.b`. */
+  readonly paths?: ReadonlyMap<string, Type> | undefined;
+}
+/** What a branch has changed. */
+export interface Branch {
+  readonly changes: ReadonlyMap<string, Fact | undefined>;
+  readonly isReachable: boolean;
+}
+
+export class FlowState {
+  readonly #facts = new Map<string, Fact>();
+  readonly #trail: { readonly name: string; readonly before: Fact | undefined }[] = [];
+  /** False behind a `return` and the like. */
+  isReachable = true;
+
+  get(name: string): Fact | undefined {
+    return this.#facts.get(name);
+  }
+
+  set(name: string, fact: Fact | undefined): void {
+    this.#trail.push({ name, before: this.#facts.get(name) });
+    this.#put(name, fact);
+  }
+
+  mark(): number {
+    return this.#trail.length;
+  }
+
+  /** Undoes everything since the mark, and tells what it was. */
+  rewind(mark: number): Branch {
+    const changes = new Map<string, Fact | undefined>();
+    while (this.#trail.length > mark) {
+      const step = this.#trail.pop();
+      if (!step) break;
+      if (!changes.has(step.name)) changes.set(step.name, this.#facts.get(step.name));
+      this.#put(step.name, step.before);
+    }
+    return { changes, isReachable: this.isReachable };
+  }
+
+  apply(branch: Branch): void {
+    for (const [name, fact] of branch.changes) this.set(name, fact);
+  }
+
+  /** Goes on where the branches meet: with what those that arrive here have in common. */
+  merge(branches: readonly Branch[], table: TypeTable): void {
+    const arriving = branches.filter(({ isReachable }) => isReachable);
+    this.isReachable = arriving.length > 0;
+    const [first, ...others] = arriving.length > 0 ? arriving : branches;
+    if (!first) return;
+    if (others.length === 0) {
+      this.apply(first);
+      return;
+    }
+    const names = new Set<string>();
+    for (const { changes } of [first, ...others]) for (const name of changes.keys()) names.add(name);
+    for (const name of names) {
+      const now = this.#facts.get(name);
+      const factIn = ({ changes }: Branch): Fact | undefined => (changes.has(name) ? changes.get(name) : now);
+      this.set(
+        name,
+        others.reduce((merged, branch) => mergeFacts(merged, factIn(branch), table), factIn(first)),
+      );
+    }
+  }
+
+  #put(name: string, fact: Fact | undefined): void {
+    if (fact) this.#facts.set(name, fact);
+    else this.#facts.delete(name);
+  }
+}
+
+function mergeFacts(left: Fact | undefined, right: Fact | undefined, table: TypeTable): Fact | undefined {
+  if (left === right) return left;
+  if (!left || !right) return { ...(left ?? right), set: 'maybe' };
+  let paths: Map<string, Type> | undefined;
+  for (const [path, type] of left.paths ?? []) {
+    const other = right.paths?.get(path);
+    if (other) (paths ??= new Map<string, Type>()).set(path, table.join(type, other));
+  }
+  return {
+    set: left.set === 'yes' && right.set === 'yes' ? 'yes' : 'maybe',
+    type: left.type && right.type && table.join(left.type, right.type),
+    paths,
+  };
+}
