@@ -5,9 +5,27 @@ export { type DiagnosticCode, DIAGNOSTICS, type DiagnosticSpec } from './source/
 export { type Diagnostic, Diagnostics, type Report } from './source/diagnostic.ts';
 export { type Position, SourceText, type Span } from './source/source-text.ts';
 
+// syntax
+export type * from './syntax/ast.ts';
+export { lex } from './syntax/lexer.ts';
+export { parseFile, type ParsedFile, type ParseOptions } from './syntax/parse-file.ts';
+export { tokensText } from './syntax/tokens-text.ts';
+
 // types
+export { printType } from './types/print-type.ts';
 export { FUNCTIONS, HOST_FUNCTIONS, METHODS } from './types/stdlib.ts';
 export type { ObjectField, PrimitiveName, Type } from './types/type.ts';
+
+// check
+export * from './check/checked.ts';
+export { checkProgram } from './check/check-program.ts';
+export {
+  type LoadedModule,
+  type LoadedProgram,
+  loadProgram,
+  type ReadSource,
+  resolvePath,
+} from './check/resolve-modules.ts';
 
 // ir
 export * from './ir/ir.ts';
