@@ -123,6 +123,8 @@ interface Bound {
   readonly typeNode?: TypeNode | undefined;
   /** What was written; blocks have none, they are judged by their type. */
   readonly value?: Expr;
+  /** What can come is known, and stays so: the options of a checkpoint. */
+  readonly isExact?: boolean;
 }
 
 /** Gives a name a value; the first time, that declares the variable. */
@@ -142,7 +144,7 @@ export function bindName(body: Body, name: Name, type: Type, bound: Bound = {}):
     return;
   }
   // Another way through the flow may have used the name for something else.
-  const wide = widen(type);
+  const wide = bound.isExact === true ? type : widen(type);
   const isAgain = variable?.isInferred === true && !variable.isScoped;
   const joined = isAgain ? body.program.table.join(variable.declared, wide) : wide;
   if (isAgain) variable.declared = joined;

@@ -13,6 +13,7 @@ import { requireBool } from './check-operator.ts';
 import { EFFECT } from './effects.ts';
 import { boolConstant, checkFields, countConstant, LIMITS } from './field-rules.ts';
 import { assume } from './narrowing.ts';
+import { keywordSpan } from './keyword-span.ts';
 import { didYouMean } from './nearest.ts';
 import { assignedNames } from './assigned-names.ts';
 
@@ -143,7 +144,8 @@ function itemType(body: Body, block: Of<'foreach'>): Type {
 function checkWhile(body: Body, block: Of<'while'>): Type {
   const hint = 'add (max_iterations = 10)';
   const isBounded = block.options.some(({ name }) => name.text === 'max_iterations');
-  if (!isBounded) body.error('E401', block.span, '@while has no upper bound', { hint });
+  if (!isBounded)
+    body.error('E401', keywordSpan(body, block, '@while'), '@while has no upper bound', { hint });
   checkFields(body, '@while', block.span, block.options, { rules: { max_iterations: loopBound } });
   compound(body, block, '@while');
   runLoop(body, { kind: 'while', yielded: NEVER }, block.body, () => {

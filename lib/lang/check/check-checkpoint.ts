@@ -6,6 +6,7 @@ import type { Body } from './body.ts';
 import { checkArms } from './check-match.ts';
 import { EFFECT } from './effects.ts';
 import { anyValue, checkFields, durationValue, textListValue, textValue } from './field-rules.ts';
+import { keywordSpan } from './keyword-span.ts';
 import { didYouMean } from './nearest.ts';
 
 type CheckpointBlock = BlockStmt & { readonly kind: 'checkpoint' };
@@ -13,7 +14,6 @@ type CheckpointBlock = BlockStmt & { readonly kind: 'checkpoint' };
 const FIELDS = {
   rules: {
     present: anyValue,
-    prompt: textValue,
     options: textListValue,
     timeout: durationValue,
     on_timeout: textOrSymbol,
@@ -43,7 +43,7 @@ export function checkCheckpoint(body: Body, block: CheckpointBlock): Type {
   checkTimeoutAction(body, fields.get('on_timeout'), options);
   const decision = options ? unionOf(options.map((value) => ({ kind: 'literal', value }))) : DYNAMIC;
   if (!block.arms) return decision;
-  const span = checkpoint?.span ?? { start: block.span.start, end: block.span.start + '@checkpoint'.length };
+  const span = checkpoint?.span ?? keywordSpan(body, block, '@checkpoint');
   return checkArms(body, { type: decision, span }, block.arms);
 }
 

@@ -50,13 +50,10 @@ const CALL_FIELDS = {
 
 export function checkCoreCall(body: Body, block: Of<'core_call'>): Type {
   body.effect(EFFECT.coreCall, block.span, '@core_call');
-  const place = { start: block.span.start, end: block.span.start + '@core_call'.length };
-  const fields = checkFields(body, '@core_call', place, block.fields, CALL_FIELDS);
+  const fields = checkFields(body, '@core_call', block.span, block.fields, CALL_FIELDS);
   const target = block.target?.text ?? uriOf(fields.get('target'));
-  if (block.target && fields.has('target'))
-    body.error('E112', fields.get('target')?.name.span ?? place, 'the target is given twice');
-  if (!block.target && !fields.has('target'))
-    body.error('E110', place, "@core_call needs a target: an address, or the field 'target'");
+  const second = block.target && fields.get('target');
+  if (second) body.error('E112', second.name.span, 'the target is given twice');
   const signature = signatureOf(body, target, fields.get('flow'));
   const input = fields.get('input');
   if (input && signature) checkInput(body, input.value, signature);
@@ -99,13 +96,11 @@ function checkInput(body: Body, input: Expr, signature: CheckedSignature): void 
 
 const AWAIT_FIELDS = {
   rules: { from: anyValue, mode: choice('all', 'any'), timeout: durationValue },
-  required: ['from'],
 };
 
 export function checkAwait(body: Body, block: Of<'await_responses'>): Type {
   body.effect(EFFECT.coreCall, block.span, '@await_responses');
-  const place = { start: block.span.start, end: block.span.start + '@await_responses'.length };
-  const fields = checkFields(body, '@await_responses', place, block.fields, AWAIT_FIELDS);
+  const fields = checkFields(body, '@await_responses', block.span, block.fields, AWAIT_FIELDS);
   const from = fields.get('from')?.value;
   const type = from && body.program.typeOf(from);
   if (from && type && !body.program.table.isAssignable(type, arrayOf(DYNAMIC)))

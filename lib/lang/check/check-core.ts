@@ -1,4 +1,4 @@
-// Pass 4: the declarations of the core (E110-E114, E203, W400, W403). All that stands here is known without running
+// Pass 4: the declarations of the core (E110, E113, E203, W400, W403). All that stands here is known without running
 // anything.
 import type {
   ConfigParamNode,
@@ -97,7 +97,7 @@ function checkMember(body: Body, member: CoreMemberNode): void {
       checkTriggers(body, member.entries);
       return;
     case 'subscription': {
-      const rules: FieldRules = { rules: { flow: flowName }, required: ['flow'] };
+      const rules: FieldRules = { rules: { flow: flowName } };
       checkFields(body, '@on', member.event.span, member.fields, rules);
       return;
     }
@@ -122,19 +122,16 @@ const entityKey: FieldRule = (body, value) => {
     });
 };
 const INSTANCE: Readonly<Record<string, FieldRules>> = {
-  stateless: { rules: { max_concurrent: countConstant } },
-  singleton: { rules: BOUNDS },
-  entity: { rules: { ...BOUNDS, key: entityKey, entity_key: entityKey } },
+  stateless: { rules: { max_concurrent: countConstant }, ownsShape: true },
+  singleton: { rules: BOUNDS, ownsShape: true },
+  entity: { rules: { ...BOUNDS, key: entityKey, entity_key: entityKey }, ownsShape: true },
 };
 
 function checkInstance(body: Body, instance: InstanceNode): void {
   const { mode } = instance;
   const rules = Object.hasOwn(INSTANCE, mode.text) ? INSTANCE[mode.text] : undefined;
-  if (!rules) {
-    const { hint = 'one of :stateless, :entity, :singleton' } = didYouMean(mode.text, Object.keys(INSTANCE));
-    body.error('E113', mode.span, `there is no instance mode ':${mode.text}'`, { hint });
-    return;
-  }
+  // An unknown mode is the parser's.
+  if (!rules) return;
   const what = `instance :${mode.text}`;
   const fields = checkFields(body, what, mode.span, [...instance.args, ...instance.fields], rules);
   const keys = [fields.get('key'), fields.get('entity_key')].filter((field) => field !== undefined);
@@ -172,14 +169,13 @@ const MODEL: FieldRules = {
     ),
     use_when: textConstant,
   },
-  required: ['model'],
 };
 
 function checkPlugin(body: Body, plugin: PluginNode): void {
   checkFree(body, `plugin '${plugin.alias.text}'`, plugin.settings);
 }
 
-/** Fields of any name, each once. */
+/** Fields of any name. */
 function checkFree(body: Body, what: string, fields: readonly FieldNode[]): void {
   const rules = Object.fromEntries(fields.map(({ name }) => [name.text, anyConstant]));
   checkFields(body, what, fields[0]?.span ?? { start: 0, end: 0 }, fields, { rules });
@@ -226,22 +222,17 @@ const path: FieldRule = (body, value, name) => {
     body.error('E113', value.span, "a path begins with '/'");
 };
 const TRIGGERS: Readonly<Record<TriggerNode['trigger'], FieldRules>> = {
-  api: { rules: { flow: flowName, description: textConstant }, required: ['flow'] },
+  api: { rules: { flow: flowName, auth: anyConstant } },
   webhook: {
     rules: {
       flow: flowName,
       method: choice('GET', 'POST', 'PUT', 'PATCH', 'DELETE'),
       path,
       auth: anyConstant,
-      description: textConstant,
     },
-    required: ['flow'],
   },
-  schedule: {
-    rules: { flow: flowName, cron: textConstant, timezone: textConstant, description: textConstant },
-    required: ['flow', 'cron'],
-  },
-  internal: { rules: { flow: flowName, description: textConstant }, required: ['flow'] },
+  schedule: { rules: { flow: flowName, cron: textConstant, timezone: textConstant } },
+  internal: { rules: { flow: flowName } },
 };
 
 function checkTriggers(body: Body, entries: readonly TriggerNode[]): void {

@@ -20,7 +20,7 @@ import {
   textConstant,
   textValue,
 } from './field-rules.ts';
-import { didYouMean } from './nearest.ts';
+import { keywordSpan } from './keyword-span.ts';
 
 export const MODALITIES = [
   'text',
@@ -49,46 +49,32 @@ const TEXT_FIELDS: FieldRules = {
       }),
     ),
   },
-  required: ['goal'],
 };
 const CALL_FIELDS: FieldRules = {
   rules: { modality: choice(...MODALITIES), llm: modelRole, input: anyValue, params: anyValue },
-  required: ['modality', 'input'],
 };
-const FAILURES = ['low_confidence', 'constraint_violation', 'parse_error', 'refusal', 'hallucination'];
-const ACTIONS = ['retry', 'escalate', 'flag_and_checkpoint'];
+const RETRY: FieldRules = { rules: { max: countConstant, with: textConstant }, ownsShape: true };
 
 export function checkModelBlock(body: Body, block: ModelBlock): Type {
   const keyword = `@${block.kind}`;
-  const place = { start: block.span.start, end: block.span.start + keyword.length };
   body.effect(EFFECT.model, block.span, keyword);
   const rules = block.kind === 'model_call' ? CALL_FIELDS : TEXT_FIELDS;
-  const fields = checkFields(body, keyword, blockPlace(block, place), block.fields, rules);
+  const fields = checkFields(body, keyword, block.span, block.fields, rules);
   const output = block.output ? body.program.resolveType(block.output, body.scope) : DYNAMIC;
-  const at = blockPlace(block, place);
-  if (!block.output) body.error('E110', at, `${keyword} needs the field 'output'`);
-  if (block.kind !== 'model_call' && !fields.has('input') && !fields.has('context'))
-    body.error('E110', at, `${keyword} needs 'input' or 'context'`);
-  checkDefaultRole(body, fields, at);
+  checkDefaultRole(body, block, fields);
   const examples = fields.get('examples');
   if (examples) checkExamples(body, examples.value, output);
-  if (block.budget) checkFields(body, '@budget', at, block.budget, LIMITS);
+  if (block.budget) checkFields(body, '@budget', block.span, block.budget, LIMITS);
   for (const rule of block.on_failure ?? []) checkFailureRule(body, rule);
   checkConditions(body, block, fields.get('input'), output);
   return withFailureBody(body, block, output);
 }
 
-/** The block's span may begin with its binding. */
-function blockPlace(block: ModelBlock, place: Span): Span {
-  return block.binding ? block.binding.span : place;
-}
-
-function checkDefaultRole(body: Body, fields: ReadonlyMap<string, FieldNode>, at: Span): void {
+function checkDefaultRole(body: Body, block: ModelBlock, fields: ReadonlyMap<string, FieldNode>): void {
   const { hasCore, models } = body.program.tables;
-  if (!fields.has('llm') && hasCore && models.size === 0)
-    body.error('E204', at, 'the core has no model', {
-      hint: 'declare one: @models { primary = { model = "…" } }',
-    });
+  if (fields.has('llm') || !hasCore || models.size > 0) return;
+  const hint = 'declare one: @models { primary = { model = "…" } }';
+  body.error('E204', keywordSpan(body, block, `@${block.kind}`), 'the core has no model', { hint });
 }
 
 /** What the model is shown as an answer has to be one. */
@@ -101,28 +87,20 @@ function checkExamples(body: Body, examples: Expr, output: Type): void {
   }
 }
 
+/** Which failures and actions there are is the parser's to say. */
 function checkFailureRule(body: Body, rule: FailureRule): void {
-  const { text, span } = rule.failure;
-  if (!FAILURES.includes(text))
-    body.error('E113', span, `there is no class of failures '${text}'`, didYouMean(text, FAILURES));
-  for (const { name, args, span: actionSpan } of rule.actions) {
-    const isRetry = name.text === 'retry';
-    if (!ACTIONS.includes(name.text)) {
-      const hint = didYouMean(name.text, ACTIONS);
-      body.error('E113', name.span, `there is no action '${name.text}'`, hint);
-    }
-    if (!isRetry) {
+  for (const { name, args, span } of rule.actions) {
+    if (name.text !== 'retry') {
       for (const { value } of args) body.infer(value);
       const [first] = args;
-      if (first && ACTIONS.includes(name.text))
-        body.error('E301', first.value.span, `'${name.text}' takes no arguments`);
+      if (first) body.error('E301', first.value.span, `'${name.text}' takes no arguments`);
       continue;
     }
     const fields = args.map(({ name: given, value }, index): FieldNode => {
       const implied = { text: index === 0 ? 'max' : 'with', span: value.span };
       return { kind: 'field', span: value.span, name: given ?? implied, value };
     });
-    checkFields(body, "'retry'", actionSpan, fields, { rules: { max: countConstant, with: textConstant } });
+    checkFields(body, "'retry'", span, fields, RETRY);
   }
 }
 

@@ -64,7 +64,8 @@ function checkStatement(body: Body, stmt: Stmt): Type {
       const type = checkBlock(body, stmt);
       body.program.blockTypes.set(stmt, type);
       const declared = stmt.type && body.program.resolveType(stmt.type, body.scope);
-      if (stmt.binding) bindName(body, stmt.binding, type, { declared, typeNode: stmt.type });
+      const isExact = stmt.kind === 'checkpoint';
+      if (stmt.binding) bindName(body, stmt.binding, type, { declared, typeNode: stmt.type, isExact });
       return NULL;
     }
   }

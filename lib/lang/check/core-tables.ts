@@ -35,7 +35,9 @@ function addMembers(core: CoreNode, scope: ModuleScope, tables: CoreTables, reso
   for (const member of core.members)
     switch (member.kind) {
       case 'models':
-        for (const entry of member.entries) enter(tables.models, entry.role, entry, 'model', scope);
+        // A role that is given twice is a field that is given twice to the parser.
+        for (const entry of member.entries)
+          if (!tables.models.has(entry.role.text)) tables.models.set(entry.role.text, entry);
         break;
       case 'plugins':
         for (const node of member.entries) {

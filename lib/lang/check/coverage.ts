@@ -26,7 +26,8 @@ export class Coverage {
     if (this.#isComplete || this.#left?.size === 0) return true;
     const keys = new Set<string>();
     const coversAll = this.#keysOf(pattern, keys);
-    const isNew = coversAll || keys.size === 0 || [...keys].some((key) => this.#isLeft(key));
+    // What the type does not have is reported as such, and not as covered.
+    const isNew = coversAll || keys.size === 0 || [...keys].some((key) => !this.#seen.has(key));
     if (hasGuard) return !isNew;
     if (coversAll) this.#isComplete = true;
     for (const key of keys) {
@@ -34,10 +35,6 @@ export class Coverage {
       this.#seen.add(key);
     }
     return !isNew;
-  }
-
-  #isLeft(key: string): boolean {
-    return this.#left ? this.#left.has(key) : !this.#seen.has(key);
   }
 
   /** Collects what the pattern names; true if it fits everything. */

@@ -1,7 +1,7 @@
 // Pass 1: what the files declare, and under which names. Owns names at file level (E114, E201, E208); knows nothing of
 // types and bodies.
 //   D1. A name of the entry file keeps its spelling; one of another file gets a number where it would collide.
-import type { Diagnostics, Report } from '../source/diagnostic.ts';
+import type { Diagnostic, Diagnostics, Report } from '../source/diagnostic.ts';
 import type { SourceText } from '../source/source-text.ts';
 import type {
   CallableNode,
@@ -16,6 +16,7 @@ import type {
   TestNode,
   TypeDeclNode,
 } from '../syntax/ast.ts';
+import { isSyntaxError, withoutFollowUps } from './follow-ups.ts';
 import { didYouMean } from './nearest.ts';
 import type { LoadedModule, LoadedProgram } from './resolve-modules.ts';
 
@@ -79,6 +80,7 @@ export function collectDeclarations(program: LoadedProgram, diagnostics: Diagnos
 class Collector {
   readonly #program: LoadedProgram;
   readonly #diagnostics: Diagnostics;
+  readonly #syntaxErrors: readonly Diagnostic[];
   readonly #scopes = new Map<LoadedModule, ModuleScope>();
   readonly #takenNames = { type: new Set<string>(), callable: new Set<string>() };
   readonly #types: TypeDeclaration[] = [];
@@ -92,6 +94,7 @@ class Collector {
   constructor(program: LoadedProgram, diagnostics: Diagnostics) {
     this.#program = program;
     this.#diagnostics = diagnostics;
+    this.#syntaxErrors = diagnostics.all.filter(isSyntaxError);
   }
 
   collect(): Declarations {
@@ -114,7 +117,8 @@ class Collector {
   }
 
   #newScope(module: LoadedModule): ModuleScope {
-    const report = this.#diagnostics.reportFor(module.file.source);
+    const { file } = module;
+    const report = withoutFollowUps(this.#diagnostics.reportFor(file.source), file, this.#syntaxErrors);
     return { module, report, names: new Map(), missingNames: new Set() };
   }
 

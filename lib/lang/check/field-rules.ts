@@ -1,5 +1,5 @@
-// Fields of blocks and declarations: which there are, which are required, what may stand in them (E110-E113). A rule
-// types the value that it looks at.
+// What may stand in the fields of blocks and declarations (E113, E203, E204). Which fields there are is the parser's
+// (E110-E112), but for those of objects. A rule types the value that it looks at.
 import type { Span } from '../source/source-text.ts';
 import type { Expr, FieldNode } from '../syntax/ast.ts';
 import { arrayOf, BOOL, DURATION, DYNAMIC, STRING, unionOf } from '../types/construct.ts';
@@ -11,6 +11,8 @@ import { didYouMean } from './nearest.ts';
 export type FieldRule = (body: Body, value: Expr, name: string) => void;
 export interface FieldRules {
   readonly rules: Readonly<Record<string, FieldRule>>;
+  /** Of what is not a block to the parser: unknown, missing and repeated fields are reported here. */
+  readonly ownsShape?: boolean;
   readonly required?: readonly string[];
 }
 
@@ -20,17 +22,18 @@ export function checkFields(
   what: string,
   place: Span,
   fields: readonly FieldNode[],
-  { rules, required = [] }: FieldRules,
+  { rules, ownsShape = false, required = [] }: FieldRules,
 ): Map<string, FieldNode> {
   const given = new Map<string, FieldNode>();
   for (const field of fields) {
     const { text, span } = field.name;
     const rule = Object.hasOwn(rules, text) ? rules[text] : undefined;
     if (!rule) {
-      body.error('E111', span, `${what} has no field '${text}'`, didYouMean(text, Object.keys(rules)));
+      const hint = didYouMean(text, Object.keys(rules));
+      if (ownsShape) body.error('E111', span, `${what} has no field '${text}'`, hint);
       anyValue(body, field.value, text);
     } else if (given.has(text)) {
-      body.error('E112', span, `field '${text}' is given twice`);
+      if (ownsShape) body.error('E112', span, `field '${text}' is given twice`);
       body.infer(field.value);
     } else {
       given.set(text, field);
@@ -178,7 +181,7 @@ function* flowNames(body: Body): Generator<string> {
 export function objectRule(what: string, rules: FieldRules): FieldRule {
   return (body, value, name) => {
     if (value.kind === 'object') {
-      checkFields(body, what, value.span, value.fields, rules);
+      checkFields(body, what, value.span, value.fields, { ...rules, ownsShape: true });
       setConstantType(body, value);
       return;
     }

@@ -7,7 +7,6 @@ import {
   isSameType,
   MONEY,
   NEVER,
-  NULL,
   optionalOf,
   STRING,
   unionOf,
