@@ -8,6 +8,7 @@ export { findLogEnd } from './bus/log-end.ts';
 export type { BusGap, DeadLetter } from './bus/event-bus.ts';
 export { LogBus, type LogBusParts } from './bus/log-bus.ts';
 export { type Addressing, keyOf } from './messaging/address.ts';
+export { SseParser } from './models/sse-parser.ts';
 export { Envelope, PromiseEnvelope } from './messaging/envelope.ts';
 export { InboundEnvelope } from './messaging/inbound-envelope.ts';
 export { Asks, ASK_TIMEOUT_MS } from './cluster/asks.ts';
@@ -42,6 +43,7 @@ export {
   type ReminderServiceOptions,
 } from './reminders/reminder-service.ts';
 export type * from './checkpoints/checkpoint-store.ts';
+export { LazyCheckpointStore } from './checkpoints/lazy-checkpoint-store.ts';
 export { MemoryCheckpointStore } from './checkpoints/memory-checkpoint-store.ts';
 export { openSqliteCheckpointStore } from './checkpoints/sqlite-checkpoint-store.ts';
 export { Collector, type HeapUse } from './catalog/collector.ts';

@@ -48,7 +48,8 @@ export function gatewaySettings(settings: Settings): GatewayOptions {
     silo: _silo,
     ...rest
   } = settings;
-  const { onDataLoss: _loss, name: _name, healthPort: _health, ...mixed } = rest;
+  const { onDataLoss: _loss, name: _name, healthPort: _health, ...others } = rest;
+  const { models: _models, plugins: _plugins, coreConfig: _config, reference: _reference, ...mixed } = others;
   const http = Object.fromEntries(Object.entries(mixed).filter(([name]) => !CLUSTER_OPTIONS.has(name)));
   if (token === undefined) return { ...http, tokens };
   // The one token of a person who tries things out may do everything.

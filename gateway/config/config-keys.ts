@@ -1,3 +1,4 @@
+import type { JsonValue } from '../../lib/lang/index.ts';
 import type { TokenOptions } from '../auth/token-auth.ts';
 import type { ClusterOptions } from '../cluster-options.ts';
 import type { HostOptions } from '../host.ts';
@@ -18,4 +19,12 @@ export interface GranaryConfig
   readonly healthPort?: number;
   /** What is logged: `debug`, `info`, `warn`, `error` or `silent`. @default 'info' */
   readonly logLevel?: string;
+  /** Where programs in ScaiCore find their models: providers by name, tools, prices (silo/models). */
+  readonly models?: Readonly<Record<string, unknown>>;
+  /** What the plugins of programs are (silo/plugins). */
+  readonly plugins?: Readonly<Record<string, unknown>>;
+  /** Values of `@config`, by Core and parameter; what is absent takes its default. */
+  readonly coreConfig?: Readonly<Record<string, Readonly<Record<string, JsonValue>>>>;
+  /** Data of `@reference`, by Core and field. */
+  readonly reference?: Readonly<Record<string, Readonly<Record<string, JsonValue>>>>;
 }

@@ -47,6 +47,10 @@ const KEYS = {
   sessionTtlMs: 'number',
   name: 'text',
   healthPort: 'number',
+  models: 'object',
+  plugins: 'object',
+  coreConfig: 'object',
+  reference: 'object',
 } as const satisfies Readonly<Record<keyof GranaryConfig, Kind>>;
 
 type Key = keyof typeof KEYS;

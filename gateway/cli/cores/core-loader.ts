@@ -1,6 +1,8 @@
-// CoreLoader: the Cores that files of TypeScript and JavaScript export, again and again as the files change.
+// CoreLoader: the Cores that files of TypeScript and JavaScript export, and those that programs in ScaiCore become, again and
+// again as the files change.
 // Owns: the numbers of loads, and which file imported which. Does not own: which files (core-files.ts), when to load
-// again (file-watch.ts). Types are not checked here: that is the editor's and the compiler's.
+// again (file-watch.ts), what is made of a program (program-loader.ts). Types of TypeScript are not checked here: that is the
+// editor's and the compiler's.
 import { createRequire, register } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -9,6 +11,7 @@ import { type AnyCore, GrainError, isCore } from '../../../lib/index.ts';
 import type { Edge } from './loader-hooks.ts';
 import { shownPath } from '../shown-path.ts';
 import { placeOf } from './load-problem.ts';
+import type { PartsFor } from './program-loader.ts';
 
 export interface LoadedCore {
   readonly core: AnyCore;
@@ -27,9 +30,17 @@ export interface Loaded {
 let installed: MessagePort | undefined;
 let loadCount = 0;
 
+const PROGRAM = /\.scaicore(-ir)?$/;
+
 export class CoreLoader {
+  readonly #partsFor: PartsFor;
   /** Importer → imported, over all loads: a file that fails to load still tells what it needs. */
   readonly #edges = new Map<string, Set<string>>();
+
+  /** What programs may use; files of TypeScript bring what they need. */
+  constructor(partsFor: PartsFor = () => ({})) {
+    this.#partsFor = partsFor;
+  }
 
   /** @throws ERR_CORE_FILE, ERR_CORES_MISSING, ERR_CORE_INVALID */
   async load(files: readonly string[]): Promise<Loaded> {
@@ -53,12 +64,12 @@ export class CoreLoader {
   }
 
   async #coresOf(file: string, version: number): Promise<AnyCore[]> {
+    if (PROGRAM.test(file)) return await this.#programOf(file);
     const values = Object.values(await this.#import(file, version));
     return [...new Set(values.filter((value): value is AnyCore => isCore(value)))];
   }
 
   async #import(file: string, version: number): Promise<Record<string, unknown>> {
-    if (/\.scaicore(-ir)?$/.test(file)) throw notYet(file);
     try {
       return await importFile(file, version);
     } catch (thrown) {
@@ -66,6 +77,14 @@ export class CoreLoader {
     } finally {
       this.#takeEdges();
     }
+  }
+
+  /** The language is loaded with the first program. */
+  async #programOf(file: string): Promise<AnyCore[]> {
+    const { loadProgram } = await import('./program-loader.ts');
+    const imported = new Set<string>();
+    this.#edges.set(file, imported);
+    return [...loadProgram(file, this.#partsFor, (name) => imported.add(name))];
   }
 
   #takeEdges(): void {
@@ -150,11 +169,6 @@ function noCores(files: readonly string[]): GrainError {
   const names = files.map(shownPath).join(', ');
   const message = `${names} exports no Core: \`export const counter = defineCore({ … }).flows(…)\` makes one`;
   return new GrainError('ERR_CORES_MISSING', { message });
-}
-
-function notYet(file: string): GrainError {
-  const message = `${shownPath(file)}: the ScaiCore language is not there yet; write the Core in TypeScript for now`;
-  return new GrainError('ERR_CORE_FILE', { message, file });
 }
 
 function brokenFile(file: string, thrown: unknown): GrainError {

@@ -1,0 +1,106 @@
+// Cores out of files of the ScaiCore language: sources, which are compiled here, and bundles, which somebody compiled before.
+// Owns: reading them, and telling what is wrong with a source, all of it at once. Does not own: what a program becomes
+// (silo/host), when it is loaded again (core-loader.ts).
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { type AnyCore, GrainError } from '../../../lib/index.ts';
+import {
+  compile,
+  type Diagnostic,
+  IRSerializer,
+  type IRModule,
+  SourceText,
+} from '../../../lib/lang/index.ts';
+import { programCores, type ProgramParts } from '../../../silo/index.ts';
+import { shownPath } from '../shown-path.ts';
+
+/** What each program may use, by its name. */
+export type PartsFor = (core: string) => ProgramParts;
+
+const BUNDLE = '.scaicore-ir';
+/** Remarks that are shown of one file: the first ones are mostly the reason for the others. */
+const SHOWN_MAX = 20;
+
+export function isProgramFile(file: string): boolean {
+  return file.endsWith('.scaicore') || file.endsWith(BUNDLE);
+}
+
+/** Told of each file that an import asks for, before it is known whether it can be read. */
+export type OnImport = (file: string) => void;
+
+/** @throws ERR_CORE_FILE, ERR_CORE_INVALID */
+export function loadProgram(file: string, partsFor: PartsFor, onImport: OnImport): readonly AnyCore[] {
+  const module = file.endsWith(BUNDLE) ? readBundle(file) : compileFile(file, onImport);
+  try {
+    return programCores(module, partsFor(module.name));
+  } catch (thrown) {
+    if (!(thrown instanceof GrainError) || thrown.code !== 'ERR_CORE_INVALID') throw thrown;
+    const message = `${shownPath(file)}: ${thrown.message}`;
+    throw new GrainError('ERR_CORE_FILE', { message, file }, { cause: thrown });
+  }
+}
+
+function readBundle(file: string): IRModule {
+  try {
+    return new IRSerializer().deserialize(readFileSync(file));
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message : String(cause);
+    throw new GrainError('ERR_CORE_FILE', { message: `${shownPath(file)}: ${problem}`, file }, { cause });
+  }
+}
+
+function compileFile(file: string, onImport: OnImport): IRModule {
+  const read = (name: string): SourceText | undefined => {
+    const imported = path.resolve(name);
+    onImport(imported);
+    try {
+      return new SourceText(name, readFileSync(imported, 'utf8'));
+    } catch {
+      // Not there, or not to be read: the compiler says so, at the import.
+      return undefined;
+    }
+  };
+  const { module, diagnostics } = compile(new SourceText(nameOf(file), textOf(file)), { read });
+  const errors = diagnostics.filter(({ severity }) => severity === 'error');
+  if (module && errors.length === 0) return module;
+  throw new GrainError('ERR_CORE_FILE', { message: diagnosticsText(errors), file });
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message : String(cause);
+    throw new GrainError('ERR_CORE_FILE', { message: `${shownPath(file)}: ${problem}`, file }, { cause });
+  }
+}
+
+/** As imports name files: with slashes, from the present folder where it is inside of it. */
+function nameOf(file: string): string {
+  return shownPath(file).split(path.sep).join('/');
+}
+
+/** One after the other, each with its line and what to do about it. */
+export function diagnosticsText(diagnostics: readonly Diagnostic[]): string {
+  const shown = diagnostics.slice(0, SHOWN_MAX).map(diagnosticText);
+  const more = diagnostics.length - shown.length;
+  return [...shown, ...(more > 0 ? [`and ${more} more`] : [])].join('\n');
+}
+
+function diagnosticText({ code, severity, message, source, span, hint, related = [] }: Diagnostic): string {
+  const { line, column } = source.positionAt(span.start);
+  const text = source.lineText(line);
+  const width = Math.max(1, Math.min(span.end - span.start, text.length - column + 1));
+  const indent = text.slice(0, column - 1).replace(/[^\t]/g, ' ');
+  const places = related.map((other) => {
+    const at = other.source.positionAt(other.span.start);
+    return `    ${other.source.name}:${at.line}:${at.column}: ${other.message}`;
+  });
+  return [
+    `${source.name}:${line}:${column}: ${severity}[${code}]: ${message}`,
+    `    ${text}`,
+    `    ${indent}${'^'.repeat(width)}`,
+    ...places,
+    ...(hint === undefined ? [] : [`    hint: ${hint}`]),
+  ].join('\n');
+}
