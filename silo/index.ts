@@ -22,6 +22,21 @@ export {
   PromiseEnvelope,
 } from './messaging/envelope.ts';
 export { type CallSender, outsideRef, type RefOptions } from './messaging/callers.ts';
+export type {
+  ModelTool,
+  OpenAiBackend,
+  OpenAiOptions,
+  StructuredOutput,
+  TokenPrice,
+  ToolContext,
+  UsageReport,
+} from './models/model-options.ts';
+export { createOpenAiProvider, type OpenAiParts, type OpenAiProvider } from './models/openai-provider.ts';
+export { RoutingModelProvider, type Routes } from './models/routing-model-provider.ts';
+export { readModelSettings } from './models/settings.ts';
+export { createHttpPlugins, type HttpPluginsParts } from './plugins/http-plugins.ts';
+export { type HttpPlugin, type HttpPluginsOptions, readPluginSettings } from './plugins/plugin-options.ts';
+export { isSignatureValid, type SignatureCheck } from './plugins/signature.ts';
 export { Silo, type SiloParts } from './silo.ts';
 export { resolveSiloOptions, type SiloOptions } from './silo-options.ts';
 export { type LmdbStorageOptions, openLmdbStorage } from './storage/lmdb-storage.ts';

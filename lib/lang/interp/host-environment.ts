@@ -151,6 +151,9 @@ export interface ModelProvider {
 export interface PluginCall {
   readonly scope: ExecutionScope;
   readonly alias: string;
+  /** What the alias stands for in this Core: two Cores may give one alias to two plugins. */
+  readonly plugin?:
+    { readonly publisher: string; readonly name: string; readonly version: string } | undefined;
   readonly method: string;
   readonly args: readonly JsonValue[];
   readonly namedArgs: Readonly<Record<string, JsonValue>>;
