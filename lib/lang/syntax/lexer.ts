@@ -6,8 +6,8 @@ import type { Report } from '../source/diagnostic.ts';
 import type { SourceText } from '../source/source-text.ts';
 import type { Comment } from './ast.ts';
 import {
-  CLASS,
-  CLASSES,
+  CLASS as CHAR_CLASS,
+  CLASSES as CHAR_CLASSES,
   endsOperand,
   isDigitCode,
   isPathCode,
@@ -15,11 +15,17 @@ import {
   isWordStartCode,
   wordEnd,
 } from './chars.ts';
-import { AT, atKindOf, unknownAtWord, wordKindAt } from './keywords.ts';
+import { AT as AT_WORDS, atKindOf, unknownAtWord, wordKindAt } from './keywords.ts';
 import { scanNumber } from './lex-number.ts';
 import { PUNCTUATION, strayCharacter } from './lex-punctuation.ts';
 import { ESCAPES_HINT, escapeEnd } from './text-literal.ts';
-import { T, TokenBuffer, type Tokens } from './token.ts';
+import { T as KINDS, TokenBuffer, type Tokens } from './token.ts';
+
+// Copies, for speed (token.ts, K3).
+const AT = AT_WORDS;
+const CLASS = CHAR_CLASS;
+const CLASSES = CHAR_CLASSES;
+const T = KINDS;
 
 /** A `${` that is open. */
 interface Interpolation {

@@ -1,10 +1,14 @@
 // The blocks of flows but those that ask models (parse-model-block.ts) and @match (parse-statement.ts).
 import type { BlockStmt, CatchNode, FieldNode, MatchArm, Name } from './ast.ts';
 import { FIELD_RULES, LIMITS } from './block-fields.ts';
-import { AT } from './keywords.ts';
+import { AT as AT_WORDS } from './keywords.ts';
 import { ModelBlockParser } from './parse-model-block.ts';
 import type { Binding } from './parse-statement.ts';
-import { T } from './token.ts';
+import { T as KINDS } from './token.ts';
+
+// Copies, for speed (token.ts, K3).
+const AT = AT_WORDS;
+const T = KINDS;
 
 type Of<K extends BlockStmt['kind']> = Extract<BlockStmt, { readonly kind: K }>;
 

@@ -3,11 +3,15 @@ import type { Report } from '../source/diagnostic.ts';
 import type { SourceText } from '../source/source-text.ts';
 import { unescaped } from './text-literal.ts';
 import type { FileNode, ImportNode, ItemNode, Name } from './ast.ts';
-import { AT, MEMBER_WORDS, placeOf } from './keywords.ts';
+import { AT as AT_WORDS, MEMBER_WORDS, placeOf } from './keywords.ts';
 import { lex } from './lexer.ts';
 import { CoreParser } from './parse-core-member.ts';
 import type { Modifiers } from './parse-declaration.ts';
-import { AT_FIRST, T, type Tokens } from './token.ts';
+import { AT_FIRST, T as KINDS, type Tokens } from './token.ts';
+
+// Copies, for speed (token.ts, K3).
+const AT = AT_WORDS;
+const T = KINDS;
 
 export interface ParseOptions {
   /** The id of the first expression, so that those of several files are unique. @default 0 */
@@ -161,14 +165,14 @@ class FileParser extends CoreParser {
 
   #word(kind: number, word: string): boolean {
     if (this.eat(kind)) return true;
-    const hint = 'write import { A } from "./file", or import "./file" as name';
+    const hint = 'write import {A} from "./file", or import "./file" as name';
     this.fail('E101', `expected '${word}', found ${this.describe(this.pos)}`, hint);
     return false;
   }
 
   #path(): Name | undefined {
     if (this.kind !== T.String) {
-      const hint = 'write import { A } from "./file", or import "./file" as name';
+      const hint = 'write import {A} from "./file", or import "./file" as name';
       this.fail('E101', `expected the path of a file, found ${this.describe(this.pos)}`, hint);
       return undefined;
     }

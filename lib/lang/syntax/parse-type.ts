@@ -2,7 +2,10 @@
 import type { Expr, Name, ParamNode, TypeNode } from './ast.ts';
 import { ParseCore } from './parse-core.ts';
 import { unescaped } from './text-literal.ts';
-import { T } from './token.ts';
+import { T as KINDS } from './token.ts';
+
+// Copies, for speed (token.ts, K3).
+const T = KINDS;
 
 export abstract class TypeParser extends ParseCore {
   /** For default values. */

@@ -1,6 +1,8 @@
 // Kinds of tokens, as small numbers, and the arrays that hold the tokens of a file.
 //   K1. Words behind `@` have the numbers from AT_FIRST, plain reserved words those from WORD_FIRST to WORD_LAST.
 //   K2. The last token is Eof. A token other than Eof of length 0 closes what the text left open; it was reported.
+//   K3. V8 reads an imported binding anew each time, but folds a constant of the file itself into the code. So files that
+//       look at each token make a copy of what they import from here: lexing and parsing is three times as fast for it.
 import type { SourceText } from '../source/source-text.ts';
 import type { Comment } from './ast.ts';
 
