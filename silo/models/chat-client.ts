@@ -2,7 +2,7 @@
 // Owns: the form of requests, tool calls, and what a model was found to refuse. Does not own: which model is asked
 // (openai-provider.ts), retries (backend-client.ts).
 //   C1. A conversation outlives the model that it began with: tools that were run are not run again by a fallback.
-//   C2. What a model refused (a kind of `response_format`, `stream_options`) is not asked of it again by this process.
+//   C2. What a model refused for a schema (a kind of `response_format`, `stream_options`) is not asked again by this process.
 import { utf8Length } from '../../lib/index.ts';
 import type { JsonValue, ModelRequest, ModelResult } from '../../lib/lang/index.ts';
 import { ScaiCoreError } from '../../lib/lang/index.ts';
@@ -96,7 +96,8 @@ export class ChatClient {
   /** One answer, in the manner that the model takes. */
   async #ask(conversation: Conversation, target: ModelTarget, limits: CallLimits): Promise<ChatAnswer> {
     const { structuredOutput: structured = 'json_schema' } = this.#client.backend(target);
-    const name = JSON.stringify([target.provider, target.model]);
+    // By schema too: a model that takes most of them may refuse one.
+    const name = JSON.stringify([target.provider, target.model, conversation.format?.schema ?? null]);
     let manner = this.#manners.get(name) ?? { structured, hasStreamOptions: true };
     for (;;) {
       try {
