@@ -190,8 +190,12 @@ class Limits {
 
   explain(thrown: unknown, otherwise: 'network' | 'cut'): OutboundError {
     if (this.#problem !== undefined) return this.#problem;
+    const code = codeOf(thrown);
+    // The runtime's own limits (five minutes) may be shorter than ours; a connection in time is another matter.
+    if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT')
+      return new OutboundError('timeout', `no answer within the time of the runtime (${code})`);
     const what = otherwise === 'network' ? 'the connection failed' : 'the answer was cut off';
-    return new OutboundError(otherwise, `${what} (${codeOf(thrown)})`);
+    return new OutboundError(otherwise, `${what} (${code})`);
   }
 
   end(): void {

@@ -217,6 +217,15 @@ describe('silo/plugins: HTTP', () => {
       assert.equal(server.asked.length, 1);
     });
 
+    it("Plugins: the runtime's own limit, a timeout as well", async () => {
+      const cause = Object.assign(new Error('late'), { code: 'UND_ERR_HEADERS_TIMEOUT' });
+      const late = createHttpPlugins(
+        { plugins: { files: { url: server.url } } },
+        { clock, rng: new SeededRng(1), fetch: () => Promise.reject(new TypeError('failed', { cause })) },
+      );
+      assert.equal((await errorOf(Promise.resolve(late.call(calling())))).details['code'], 'timeout');
+    });
+
     it('Plugins: cancelled, a CancelledError', async () => {
       const controller = new AbortController();
       server.script({ then: 'silent' });
