@@ -29,6 +29,12 @@ export {
 
 // ir
 export * from './ir/ir.ts';
+export type { IRCheck, IRProperty, IRTest } from './ir/ir-test.ts';
+export { factsOf, type FlowFacts, verifyModule, type VerifierFinding } from './verify/index.ts';
+export { cronProblem } from './verify/schedule.ts';
+
+// compiler
+export { compile, type CompileOptions, type CompileResult } from './compile.ts';
 
 // engine
 export { ERROR_TYPES, isErrorOf, ScaiCoreError, type ScaiCoreErrorType } from './interp/errors.ts';
