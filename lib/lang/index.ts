@@ -5,6 +5,14 @@ export { type DiagnosticCode, DIAGNOSTICS, type DiagnosticSpec } from './source/
 export { type Diagnostic, Diagnostics, type Report } from './source/diagnostic.ts';
 export { type Position, SourceText, type Span } from './source/source-text.ts';
 
+export {
+  type DiagnosticJson,
+  diagnosticsToSarif,
+  diagnosticToJson,
+  renderDiagnostic,
+  type RenderOptions,
+} from './source/render-diagnostics.ts';
+
 // syntax
 export type * from './syntax/ast.ts';
 export { lex } from './syntax/lexer.ts';
@@ -29,6 +37,14 @@ export {
 
 // ir
 export * from './ir/ir.ts';
+export {
+  type CheckedValue,
+  checkValue,
+  type CheckValueOptions,
+  parseDuration,
+  type ValueIssue,
+} from './ir/check-value.ts';
+export { jsonSchemaOf } from './ir/json-schema.ts';
 export type { IRCheck, IRProperty, IRTest } from './ir/ir-test.ts';
 export { factsOf, type FlowFacts, verifyModule, type VerifierFinding } from './verify/index.ts';
 export { cronProblem } from './verify/schedule.ts';

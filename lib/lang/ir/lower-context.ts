@@ -5,6 +5,7 @@ import type { SourceText, Span } from '../source/source-text.ts';
 import type { Expr, FieldNode, PipeExpr, Stmt } from '../syntax/ast.ts';
 import { TypeTable } from '../types/type-table.ts';
 import type { Type } from '../types/type.ts';
+import { parseDuration } from './check-value.ts';
 import type { IRExpr, IRLoc, IRStmt, IRType, JsonValue } from './ir.ts';
 
 export interface Origin {
@@ -118,22 +119,10 @@ export function constantFields(fields: readonly FieldNode[]): Record<string, Jso
   return Object.fromEntries(fields.map(({ name, value }) => [name.text, constantOf(value) ?? null]));
 }
 
-const UNITS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-  w: 604_800_000,
-};
-
 /** Milliseconds of `30s` as a number or as text. */
 export function durationMs(value: JsonValue | undefined): number | undefined {
   if (typeof value === 'number') return value;
-  const [, count = '', unit = ''] =
-    typeof value === 'string' ? (/^(\d+)(ms|s|m|h|d|w)$/.exec(value) ?? []) : [];
-  const factor = UNITS[unit];
-  return factor === undefined ? undefined : Number(count) * factor;
+  return typeof value === 'string' ? parseDuration(value) : undefined;
 }
 
 export function wordIn(value: Expr | undefined): string | undefined {
