@@ -55,7 +55,8 @@ class SchemaWriter {
           properties: Object.fromEntries(
             type.fields.map((field) => {
               const schema = this.write(field.type as IRType);
-              return [field.name, field.is_optional ? nullable(schema) : schema];
+              const isNullable = field.is_optional === true && field.type.kind !== 'optional';
+              return [field.name, isNullable ? nullable(schema) : schema];
             }),
           ),
           required: type.fields.filter((field) => !isOptional(field)).map(({ name }) => name),
