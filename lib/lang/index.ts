@@ -17,6 +17,7 @@ export {
 export type * from './syntax/ast.ts';
 export { lex } from './syntax/lexer.ts';
 export { parseFile, type ParsedFile, type ParseOptions } from './syntax/parse-file.ts';
+export { printFile } from './syntax/printer.ts';
 export { tokensText } from './syntax/tokens-text.ts';
 
 // types
@@ -53,5 +54,19 @@ export { cronProblem } from './verify/schedule.ts';
 export { compile, type CompileOptions, type CompileResult } from './compile.ts';
 
 // engine
+export { CoreEngine, type LoadOptions } from './interp/core-engine.ts';
 export { ERROR_TYPES, isErrorOf, ScaiCoreError, type ScaiCoreErrorType } from './interp/errors.ts';
 export * from './interp/host-environment.ts';
+export {
+  hostEnvironment,
+  InMemoryBackend,
+  InMemoryCheckpointBackend,
+  InMemoryEventSink,
+  InMemoryReferenceStore,
+} from './interp/in-memory.ts';
+export {
+  type MockAnswer,
+  type MockModelOptions,
+  MockModelProvider,
+  type MockScript,
+} from './interp/mock-model.ts';

@@ -82,6 +82,9 @@ export const FIELD_RULES = {
   subscription: { of: '@on', required: ['flow'], optional: [] },
 } as const satisfies Record<string, FieldRules>;
 
+/** What stands in parentheses behind the head of a loop, and is no call of the head. */
+export const HEAD_OPTIONS: ReadonlySet<string> = new Set(['max_concurrent', 'fail_fast', 'max_iterations']);
+
 export const FAILURES = [
   'low_confidence',
   'constraint_violation',

@@ -99,13 +99,13 @@ export abstract class BlockParser extends ModelBlockParser {
         'write @foreach x in list',
       );
     }
-    const iterable = this.isPanicking ? this.errorExpr() : this.expression();
+    const iterable = this.isPanicking ? this.errorExpr() : this.headExpression();
     const parts = this.#optionsAndBody('foreach', word, []);
     return { kind: 'foreach', item, ...(index && { index }), iterable, ...parts, ...this.#base(binding) };
   }
 
   #while(binding: Binding, word: Name['span']): BlockStmt {
-    const condition = this.expression();
+    const condition = this.headExpression();
     const parts = this.#optionsAndBody('while', word, FIELD_RULES.while.optional);
     return { kind: 'while', condition, ...parts, ...this.#base(binding) };
   }

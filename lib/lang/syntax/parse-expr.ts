@@ -2,6 +2,7 @@
 //   X1. A line break ends an expression, unless `.`, a binary sign or a pipe follows; `-`, `[` and `(` at the start of
 //       a line begin a new statement.
 import type { Argument, BinaryOp, Expr, FieldNode, MatchArm, ObjectExpr, Name, PipeExpr } from './ast.ts';
+import { HEAD_OPTIONS } from './block-fields.ts';
 import { AT as AT_WORDS, BLOCK_WORDS, placeOf } from './keywords.ts';
 import { LiteralParser } from './parse-literal.ts';
 import { DEPTH_MAX } from './parse-core.ts';
@@ -52,10 +53,9 @@ const PIPE_OPTIONS: Readonly<Record<PipeExpr['op'], readonly string[]>> = {
   '|*>': ['merge'],
   '|~>': ['until', 'max'],
 };
-/** What stands in parentheses behind the head of a loop, and is no call of the head. */
-export const HEAD_OPTIONS: ReadonlySet<string> = new Set(['max_concurrent', 'fail_fast', 'max_iterations']);
-
 export abstract class ExprParser extends LiteralParser {
+  #isHead = false;
+
   /** The arms of a match, from its opening brace. */
   protected abstract arms(): MatchArm[];
   /** Reports fields that are given twice. */
@@ -243,15 +243,27 @@ export abstract class ExprParser extends LiteralParser {
     return { kind: 'index', span: this.spanFrom(object.span.start), id, object, index };
   }
 
+  /** The head of a loop: what stands in parentheses behind it may be the loop's options. */
+  protected headExpression(): Expr {
+    this.#isHead = true;
+    const head = this.expression();
+    this.#isHead = false;
+    return head;
+  }
+
   /** `(max_iterations = 3) {` belongs to the loop, not to its condition. */
   #isHeadOption(): boolean {
-    return this.kindAt(this.pos + 2) === T.Eq && HEAD_OPTIONS.has(this.textAt(this.pos + 1));
+    return this.#isHead && this.kindAt(this.pos + 2) === T.Eq && HEAD_OPTIONS.has(this.textAt(this.pos + 1));
   }
 
   /** From behind the `(`. */
   protected arguments(): Argument[] {
     if (this.eat(T.RParen)) return [];
-    return this.list(T.RParen, 'after an argument', () => this.#argument());
+    const isHead = this.#isHead;
+    this.#isHead = false;
+    const args = this.list(T.RParen, 'after an argument', () => this.#argument());
+    this.#isHead = isHead;
+    return args;
   }
 
   #argument(): Argument {
@@ -277,9 +289,12 @@ export abstract class ExprParser extends LiteralParser {
     switch (this.kind) {
       case T.LParen: {
         const open = this.pos;
+        const isHead = this.#isHead;
+        this.#isHead = false;
         this.advance();
         const inner = this.expression();
         this.close(T.RParen, open);
+        this.#isHead = isHead;
         return inner;
       }
       case T.LBracket: {
