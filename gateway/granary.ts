@@ -44,8 +44,14 @@ export {
   value,
 } from '../lib/index.ts';
 export {
+  type CheckpointPage,
+  type CheckpointRow,
+  type CheckpointStore,
   type ClusterReport,
   type InstanceReport,
+  programCores,
+  type ProgramParts,
+  resumeCheckpoint,
   Silo,
   type SiloOptions,
   type SiloReport,

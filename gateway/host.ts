@@ -3,7 +3,15 @@
 //   H2. `stop` lets clients go first, then running turns, and closes the storage last: nothing acknowledged is lost.
 import { pino } from 'pino';
 import { type AnyCore, type Clock, type GrainRef, type Logger, type Rng } from '../lib/index.ts';
-import { Silo, type SiloOptions } from '../silo/index.ts';
+import type { IRModule } from '../lib/lang/index.ts';
+import {
+  type CheckpointStore,
+  programCores,
+  type ProgramParts,
+  Silo,
+  type SiloOptions,
+} from '../silo/index.ts';
+import { openCheckpoints } from './checkpoint-folder.ts';
 import { Gateway, type GatewayOptions } from './gateway.ts';
 import { openStorage } from './host-storage.ts';
 import { systemClock, systemRng, watchProcess } from './system-process.ts';
@@ -11,6 +19,13 @@ import { systemClock, systemRng, watchProcess } from './system-process.ts';
 export interface HostOptions extends GatewayOptions {
   /** What it hosts; more can follow with `host.silo.host(core)`. @default [] */
   readonly cores?: readonly AnyCore[] | undefined;
+  /** Compiled programs that it hosts, too. @default [] */
+  readonly programs?: readonly IRModule[] | undefined;
+  /**
+   * What programs may use: models, plugins, configuration. The store of their checkpoints is closed when the host stops; where
+   * none is named it is a part of the data folder.
+   */
+  readonly programParts?: ProgramParts | undefined;
   /** Folder of the durable store, or `'memory'` to keep nothing. One process at a time. @default '.granary' */
   readonly data?: string | undefined;
   /** What to do when the folder once had a store and it is gone. @default 'refuse' */
@@ -29,6 +44,8 @@ export interface Host {
   readonly pid: number;
   readonly silo: Silo;
   readonly gateway: Gateway;
+  /** Rows of suspended executions, for people who look for them. */
+  readonly checkpoints: CheckpointStore;
   /** A grain, called from this process without a network between. */
   ref<C extends AnyCore>(core: C | string, key?: string | number): GrainRef<C>;
   /** Drains and stops everything; calling it again waits for the same stop. */
@@ -41,6 +58,8 @@ export const DATA_FOLDER = '.granary';
 export async function startHost(options: HostOptions = {}): Promise<Host> {
   const {
     cores = [],
+    programs = [],
+    programParts = {},
     data = DATA_FOLDER,
     onDataLoss,
     silo: siloOptions,
@@ -50,15 +69,19 @@ export async function startHost(options: HostOptions = {}): Promise<Host> {
   const system = { clock: systemClock, rng: systemRng, log };
   const opened = await openStorage(data, { ...system, onDataLoss });
   const gauges = watchProcess();
+  const checkpoints = programParts.checkpoints ?? openCheckpoints(data);
   let silo: Silo | undefined;
   try {
     silo = new Silo({ ...opened, ...system, ...gauges }, siloOptions);
     for (const core of cores) silo.host(core);
-    return await open(silo, system, rest, gauges.stop);
+    for (const module of programs)
+      for (const core of programCores(module, { ...programParts, checkpoints })) silo.host(core);
+    return await open({ silo, checkpoints, stopGauges: gauges.stop }, system, rest);
   } catch (thrown) {
     gauges.stop();
     // The silo closes the storage that it was given.
     await (silo?.stop() ?? opened.storage.close());
+    await checkpoints.close();
     throw thrown;
   }
 }
@@ -69,11 +92,16 @@ interface System {
   readonly log: Logger;
 }
 
+interface Opened {
+  readonly silo: Silo;
+  readonly checkpoints: CheckpointStore;
+  readonly stopGauges: () => void;
+}
+
 async function open(
-  silo: Silo,
+  { silo, checkpoints, stopGauges }: Opened,
   system: System,
   gatewayOptions: GatewayOptions,
-  stopGauges: () => void,
 ): Promise<Host> {
   const gateway = new Gateway({ cluster: silo, ...system }, gatewayOptions);
   await silo.start();
@@ -82,6 +110,7 @@ async function open(
   const stop = async (): Promise<void> => {
     await gateway.stop();
     await silo.stop();
+    await checkpoints.close();
     stopGauges();
   };
   return {
@@ -90,6 +119,7 @@ async function open(
     pid: process.pid,
     silo,
     gateway,
+    checkpoints,
     ref: (core, key) => silo.ref(core, key),
     stop: () => (stopping ??= stop()),
   };

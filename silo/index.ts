@@ -82,3 +82,7 @@ export type * from './checkpoints/checkpoint-store.ts';
 export { LazyCheckpointStore } from './checkpoints/lazy-checkpoint-store.ts';
 export { MemoryCheckpointStore } from './checkpoints/memory-checkpoint-store.ts';
 export { openSqliteCheckpointStore } from './checkpoints/sqlite-checkpoint-store.ts';
+export { programCores } from './host/program-host.ts';
+export type { ProgramParts } from './host/program-parts.ts';
+export { type Resolution, resumeCheckpoint } from './host/resume-checkpoint.ts';
+export type { SuspendedReply } from './host/suspended-reply.ts';

@@ -43,6 +43,12 @@ export {
   type ReminderServiceOptions,
 } from './reminders/reminder-service.ts';
 export type * from './checkpoints/checkpoint-store.ts';
+export { coreNamed, kebabOf, pascalOf } from './host/core-names.ts';
+export { programCores } from './host/program-host.ts';
+export type { ProgramParts } from './host/program-parts.ts';
+export { traitsOf } from './host/program-traits.ts';
+export { resumeCheckpoint } from './host/resume-checkpoint.ts';
+export { assigneeOf } from './host/stored-checkpoint.ts';
 export { LazyCheckpointStore } from './checkpoints/lazy-checkpoint-store.ts';
 export { MemoryCheckpointStore } from './checkpoints/memory-checkpoint-store.ts';
 export { openSqliteCheckpointStore } from './checkpoints/sqlite-checkpoint-store.ts';

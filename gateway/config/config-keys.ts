@@ -5,7 +5,9 @@ import type { HostOptions } from '../host.ts';
 
 /** What `granary.config.{ts,js,json}` may say. Flags and `GRANARY_*` variables win over it. */
 export interface GranaryConfig
-  extends Omit<HostOptions, 'cores' | 'log' | 'tokens'>, Omit<ClusterOptions, 'data' | 'onDataLoss'> {
+  extends
+    Omit<HostOptions, 'cores' | 'programs' | 'programParts' | 'log' | 'tokens'>,
+    Omit<ClusterOptions, 'data' | 'onDataLoss'> {
   /** Files, folders or patterns of Cores, from the folder of the configuration file. */
   readonly cores?: readonly string[];
   readonly tokens?: readonly TokenOptions[];

@@ -155,7 +155,9 @@ export class ProgramRunner {
   ): unknown {
     if (environment.failure !== undefined) throw environment.failure;
     if (result.status === 'FAILED') throw failureOf(result, environment);
-    if (environment.taken) onDone?.(environment.taken);
+    const next = result.checkpoint?.record.checkpoint_id;
+    const { taken } = environment;
+    if (taken && taken.record.checkpoint_id !== next) onDone?.(taken);
     if (result.status === 'COMPLETED') return result.output ?? null;
     if (!result.checkpoint)
       throw new RaisedError('ERR_INTERNAL', { message: 'suspended without a checkpoint' });

@@ -121,7 +121,8 @@ export class TurnEnvironment implements HostEnvironment, CheckpointBackend, Even
 
   save(record: CheckpointRecord): void {
     const id = record.checkpoint_id;
-    const version = 1;
+    // One that is put back, such as an escalated one, goes on in its row.
+    const version = this.taken?.record.checkpoint_id === id ? this.taken.version + 1 : 1;
     const stored = storedOf(record, version);
     this.memory.map(CHECKPOINTS_FIELD).set(id, { ...stored });
     if (record.expires_at_ms !== undefined) {

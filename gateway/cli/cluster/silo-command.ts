@@ -6,6 +6,7 @@ import { type Cli, type ExitCode, stopped } from '../cli.ts';
 import { coreFiles } from '../cores/core-files.ts';
 import { CoreLoader, type Loaded } from '../cores/core-loader.ts';
 import { clusterSettings, coresOf, levelOf, namesOf } from '../host-settings.ts';
+import { programParts } from '../program-settings.ts';
 import { readSettings } from '../settings-file.ts';
 import { shownPath } from '../shown-path.ts';
 import { tableLines } from '../table.ts';
@@ -22,7 +23,9 @@ export async function runSilo(cli: Cli, named: readonly string[], flags: SiloFla
   const startedMs = cli.clock.nowMs();
   const { json: isJson = false, config, ...settingFlags } = flags;
   const settings = await readSettings(cli, settingFlags, config);
-  const loaded = await new CoreLoader().load(coreFiles(namesOf(named, settings, cli), cli.folder));
+  const loaded = await new CoreLoader(programParts(settings, cli)).load(
+    coreFiles(namesOf(named, settings, cli), cli.folder),
+  );
   const log = logFor(cli.terminal, cli.clock, levelOf(settings), isJson || !cli.terminal.isErrTty);
   const name = settings.name ?? settings.silo?.name ?? `silo-${process.pid}`;
   // What a flow leaves behind and fails later is logged; other grains are not to suffer for it.
@@ -71,7 +74,8 @@ function announce({ terminal, version }: Cli, silo: SiloProcess, facts: Announce
     ['Links', link],
     ...(health === undefined ? [] : [['Health', `${health}/health/ready`]]),
   ];
-  const rows = [...loaded.cores].map(([core, { core: definition, file }]) => [
+  const shown = [...loaded.cores].filter(([, { core }]) => core.definition.isInternal !== true);
+  const rows = shown.map(([core, { core: definition, file }]) => [
     `${core} ${definition.definition.version}`,
     shownPath(file),
   ]);

@@ -1,12 +1,14 @@
 // `granary dev`: hosts the Cores of some files in this process, and follows the files as they change.
 import type { Logger } from '../../../lib/index.ts';
 import type { GranaryConfig } from '../../config/config-keys.ts';
+import { openCheckpoints } from '../../checkpoint-folder.ts';
 import { DATA_FOLDER, type Host, startHost } from '../../host.ts';
 import { type Cli, type ExitCode, stopped } from '../cli.ts';
 import { coreFiles } from '../cores/core-files.ts';
 import { CoreLoader, type Loaded } from '../cores/core-loader.ts';
 import { describeFailure } from '../failure.ts';
 import { coresOf, gatewaySettings, levelOf, namesOf } from '../host-settings.ts';
+import { programParts } from '../program-settings.ts';
 import { readSettings } from '../settings-file.ts';
 import { shownPath } from '../shown-path.ts';
 import { logFor, timeOf } from '../terminal-log.ts';
@@ -28,11 +30,12 @@ export async function runDev(cli: Cli, named: readonly string[], flags: DevFlags
   const { json: isJson = false, watch: isWatching = true, config, ...settingFlags } = flags;
   const settings = await readSettings(cli, settingFlags, config);
   const files = (): string[] => coreFiles(namesOf(named, settings, cli), cli.folder);
-  const loader = new CoreLoader();
+  const checkpoints = openCheckpoints(settings.data ?? DATA_FOLDER);
+  const loader = new CoreLoader(programParts(settings, cli, checkpoints));
   const loaded = await loader.load(files());
   const log = logFor(cli.terminal, cli.clock, levelOf(settings), isJson);
   const { data, onDataLoss, silo } = settings;
-  const hosted = { cores: coresOf(loaded), data, onDataLoss, silo };
+  const hosted = { cores: coresOf(loaded), programParts: { checkpoints }, data, onDataLoss, silo };
   const host = await startHost({ ...gatewaySettings(settings), ...hosted, log });
   // What a flow leaves behind and fails later is logged; other grains are not to suffer for it.
   const letStraysGo = cli.catchStrays(({ kind, error }) => {

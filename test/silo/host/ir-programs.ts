@@ -47,9 +47,8 @@ export const emit = (event: string, fields: Readonly<Record<string, IRExpr>>): I
   fields,
 });
 export const fail = (message: string): IRStmt => ({
-  kind: 'host_call',
-  name: 'fail',
-  args: [literal(message)],
+  kind: 'expression',
+  expression: { kind: 'call', function: 'fail', args: [literal(message)] },
 });
 
 export const rigid = (...statements: readonly IRStmt[]): IRBlock => ({
