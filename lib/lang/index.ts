@@ -21,7 +21,7 @@ export { printFile } from './syntax/printer.ts';
 export { tokensText } from './syntax/tokens-text.ts';
 
 // types
-export { printType } from './types/print-type.ts';
+export { printType, typeSource } from './types/print-type.ts';
 export { FUNCTIONS, HOST_FUNCTIONS, METHODS } from './types/stdlib.ts';
 export type { ObjectField, PrimitiveName, Type } from './types/type.ts';
 
@@ -45,7 +45,9 @@ export {
   parseDuration,
   type ValueIssue,
 } from './ir/check-value.ts';
+export { disassemble } from './ir/disassemble.ts';
 export { jsonSchemaOf } from './ir/json-schema.ts';
+export { type CoreManifest, manifestOf } from './ir/manifest.ts';
 export type { IRCheck, IRProperty, IRTest } from './ir/ir-test.ts';
 export { factsOf, type FlowFacts, verifyModule, type VerifierFinding } from './verify/index.ts';
 export { cronProblem } from './verify/schedule.ts';

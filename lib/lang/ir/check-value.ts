@@ -102,7 +102,7 @@ class ValueChecker {
         if (typeof value !== 'string') return this.#wrong(path, expected(`text (${name})`, value));
         const problem = TEXTS[name]?.(value);
         if (problem === false) return this.#wrong(path, `is no ${name}: "${shortened(value)}"`);
-        return name === 'datetime' ? new Date(value).toISOString() : value;
+        return name === 'datetime' ? new Date(value).toISOString().replace('.000Z', 'Z') : value;
       }
     }
   }

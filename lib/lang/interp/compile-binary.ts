@@ -1,0 +1,409 @@
+// Binary operators as closures, chosen by what the operands are and where they come from. Reading a slot or a constant in
+// place saves a call for each operand, which is most of what an operation costs.
+//   The checks are cheap because they come after the operation: a sum of two safe ints that is not safe says so itself.
+import type { BinaryOp } from '../syntax/ast.ts';
+import type { IRExpr, IROperands, JsonValue } from '../ir/ir.ts';
+import {
+  boolOf,
+  checkedFloat,
+  conditionProblem,
+  contains,
+  dynamicOperation,
+  intProblem,
+  intResult,
+  listSum,
+  moneyArithmetic,
+  numberOf,
+  plainArithmetic,
+  textSum,
+} from './arithmetic.ts';
+import { type Code, folded } from './code.ts';
+import { compare, equals, type Ex, finite, INT_MAX, TEXT_MAX } from './values.ts';
+
+type BinaryExpr = IRExpr & { readonly kind: 'binary' };
+type Arithmetic = '+' | '-' | '*' | '/' | '%';
+type Order = '<' | '<=' | '>' | '>=';
+
+export function binaryCode(expr: Pick<BinaryExpr, 'op' | 'operands'>, left: Code, right: Code): Code {
+  const { op, operands } = expr;
+  if (left.constant && right.constant) return folded(binaryEx(op, operands, left, right), [left, right]);
+  return { run: binaryEx(op, operands, left, right) };
+}
+
+function binaryEx(op: BinaryOp, operands: IROperands, left: Code, right: Code): Ex {
+  const [l, r] = [left.run, right.run];
+  switch (op) {
+    case '&&':
+      return (s) => boolOf(l(s)) && boolOf(r(s));
+    case '||':
+      return (s) => boolOf(l(s)) || boolOf(r(s));
+    case '??':
+      return (s) => l(s) ?? r(s);
+    case '==':
+      return equalityEx(left, right, true);
+    case '!=':
+      return equalityEx(left, right, false);
+    case 'in':
+      return (s) => contains(l(s), r(s));
+    case '<':
+    case '<=':
+    case '>':
+    case '>=':
+      return orderEx(op, operands, left, right);
+    default:
+      return arithmeticEx(op, operands, left, right);
+  }
+}
+
+function equalityEx(left: Code, right: Code, isEqual: boolean): Ex {
+  const [l, r] = [left.run, right.run];
+  const constant = right.constant?.value;
+  if (constant !== undefined && (constant === null || typeof constant !== 'object')) {
+    const { slot } = left;
+    if (slot !== undefined) return (s) => (s[slot] === constant) === isEqual;
+    return (s) => (l(s) === constant) === isEqual;
+  }
+  return (s) => {
+    const a = l(s);
+    const b = r(s);
+    return (a === b || equals(a, b)) === isEqual;
+  };
+}
+
+// ---- Order ----
+
+function orderEx(op: Order, operands: IROperands, left: Code, right: Code): Ex {
+  const isNumbers =
+    operands === 'int' || operands === 'float' || operands === 'money' || operands === 'duration';
+  if (!isNumbers) {
+    const [l, r] = [left.run, right.run];
+    return (s) => isInOrder(op, compare(l(s), r(s)));
+  }
+  const { slot } = left;
+  const constant = right.constant?.value;
+  if (slot !== undefined && typeof constant === 'number') return orderOfSlotAndNumber(op, slot, constant);
+  if (slot !== undefined && right.slot !== undefined) return orderOfSlots(op, slot, right.slot);
+  if (typeof constant === 'number') return orderWithNumber(op, left.run, constant);
+  return orderOfAny(op, left.run, right.run);
+}
+
+function isInOrder(op: Order, order: number): boolean {
+  switch (op) {
+    case '<':
+      return order < 0;
+    case '<=':
+      return order <= 0;
+    case '>':
+      return order > 0;
+    case '>=':
+      return order >= 0;
+  }
+}
+
+function orderOfSlotAndNumber(op: Order, slot: number, k: number): Ex {
+  switch (op) {
+    case '<':
+      return (s) => {
+        const a = s[slot] as JsonValue;
+        return typeof a === 'number' ? a < k : numberOf(a) < k;
+      };
+    case '<=':
+      return (s) => {
+        const a = s[slot] as JsonValue;
+        return typeof a === 'number' ? a <= k : numberOf(a) <= k;
+      };
+    case '>':
+      return (s) => {
+        const a = s[slot] as JsonValue;
+        return typeof a === 'number' ? a > k : numberOf(a) > k;
+      };
+    case '>=':
+      return (s) => {
+        const a = s[slot] as JsonValue;
+        return typeof a === 'number' ? a >= k : numberOf(a) >= k;
+      };
+  }
+}
+
+function orderWithNumber(op: Order, l: Ex, k: number): Ex {
+  switch (op) {
+    case '<':
+      return (s) => numberOf(l(s)) < k;
+    case '<=':
+      return (s) => numberOf(l(s)) <= k;
+    case '>':
+      return (s) => numberOf(l(s)) > k;
+    case '>=':
+      return (s) => numberOf(l(s)) >= k;
+  }
+}
+
+function orderOfSlots(op: Order, left: number, right: number): Ex {
+  switch (op) {
+    case '<':
+      return (s) => numberOf(s[left] as JsonValue) < numberOf(s[right] as JsonValue);
+    case '<=':
+      return (s) => numberOf(s[left] as JsonValue) <= numberOf(s[right] as JsonValue);
+    case '>':
+      return (s) => numberOf(s[left] as JsonValue) > numberOf(s[right] as JsonValue);
+    case '>=':
+      return (s) => numberOf(s[left] as JsonValue) >= numberOf(s[right] as JsonValue);
+  }
+}
+
+function orderOfAny(op: Order, l: Ex, r: Ex): Ex {
+  switch (op) {
+    case '<':
+      return (s) => numberOf(l(s)) < numberOf(r(s));
+    case '<=':
+      return (s) => numberOf(l(s)) <= numberOf(r(s));
+    case '>':
+      return (s) => numberOf(l(s)) > numberOf(r(s));
+    case '>=':
+      return (s) => numberOf(l(s)) >= numberOf(r(s));
+  }
+}
+
+// ---- Arithmetic ----
+
+function arithmeticEx(op: Arithmetic, operands: IROperands, left: Code, right: Code): Ex {
+  const [l, r] = [left.run, right.run];
+  switch (operands) {
+    case 'int':
+      return op === '/' ? floatEx(op, l, r) : intEx(op, left, right);
+    case 'float':
+      return floatEx(op, l, r);
+    case 'money':
+      return (s) => moneyArithmetic(op, l(s), r(s));
+    case 'duration':
+      // Milliseconds are whole, what divides them may be anything.
+      return (s) => {
+        const a = l(s);
+        const b = r(s);
+        return finite(checkedFloat(a, b, op, plainArithmetic(op, numberOf(a), numberOf(b))));
+      };
+    case 'string':
+      return textEx(l, r);
+    case 'array':
+      return (s) => listSum(l(s), r(s));
+    default:
+      return (s) => dynamicOperation(op, l(s), r(s));
+  }
+}
+
+function textEx(l: Ex, r: Ex): Ex {
+  return (s) => {
+    const a = l(s);
+    const b = r(s);
+    if (typeof a !== 'string' || typeof b !== 'string') return textSum(a, b);
+    const sum = a + b;
+    return sum.length <= TEXT_MAX ? sum : textSum(a, b);
+  };
+}
+
+function floatEx(op: Arithmetic, l: Ex, r: Ex): Ex {
+  const problem = (a: JsonValue, b: JsonValue): number =>
+    checkedFloat(a, b, op, plainArithmetic(op, numberOf(a), numberOf(b)));
+  switch (op) {
+    case '+':
+      return (s) => {
+        const [a, b] = [l(s), r(s)];
+        if (typeof a !== 'number' || typeof b !== 'number') return problem(a, b);
+        const result = a + b;
+        return result - result === 0 ? result : problem(a, b);
+      };
+    case '-':
+      return (s) => {
+        const [a, b] = [l(s), r(s)];
+        if (typeof a !== 'number' || typeof b !== 'number') return problem(a, b);
+        const result = a - b;
+        return result - result === 0 ? result : problem(a, b);
+      };
+    case '*':
+      return (s) => {
+        const [a, b] = [l(s), r(s)];
+        if (typeof a !== 'number' || typeof b !== 'number') return problem(a, b);
+        const result = a * b;
+        return result - result === 0 ? result : problem(a, b);
+      };
+    default:
+      return (s) => problem(l(s), r(s));
+  }
+}
+
+function intEx(op: Arithmetic, left: Code, right: Code): Ex {
+  const constant = right.constant?.value;
+  if (typeof constant === 'number' && Number.isSafeInteger(constant)) {
+    if (left.slot !== undefined) return intOfSlotAndNumber(op, left.slot, constant);
+    return intWithNumber(op, left.run, constant);
+  }
+  if (left.slot !== undefined) {
+    if (right.slot !== undefined) return intOfSlots(op, left.slot, right.slot);
+    return intOfSlotAndAny(op, left.slot, right.run);
+  }
+  return intOfAny(op, left.run, right.run);
+}
+
+function intOfSlotAndNumber(op: Arithmetic, slot: number, k: number): Ex {
+  switch (op) {
+    case '+':
+    case '-': {
+      const by = op === '+' ? k : -k;
+      return (s) => {
+        const a = s[slot] as JsonValue;
+        if (typeof a !== 'number') throw intProblem(a, k, op);
+        const result = a + by;
+        if (result <= INT_MAX && result >= -INT_MAX) return result;
+        throw intProblem(a, k, op);
+      };
+    }
+    case '*':
+      return (s) => {
+        const a = s[slot] as JsonValue;
+        if (typeof a !== 'number') throw intProblem(a, k, op);
+        const result = a * k;
+        if (result <= INT_MAX && result >= -INT_MAX) return result;
+        throw intProblem(a, k, op);
+      };
+    default:
+      return (s) => {
+        const a = s[slot] as JsonValue;
+        if (typeof a !== 'number' || k === 0) throw intProblem(a, k, op);
+        return a % k;
+      };
+  }
+}
+
+function intWithNumber(op: Arithmetic, l: Ex, k: number): Ex {
+  switch (op) {
+    case '+':
+    case '-': {
+      const by = op === '+' ? k : -k;
+      return (s) => {
+        const a = l(s);
+        if (typeof a !== 'number') throw intProblem(a, k, op);
+        const result = a + by;
+        if (result <= INT_MAX && result >= -INT_MAX) return result;
+        throw intProblem(a, k, op);
+      };
+    }
+    case '*':
+      return (s) => {
+        const a = l(s);
+        if (typeof a !== 'number') throw intProblem(a, k, op);
+        const result = a * k;
+        if (result <= INT_MAX && result >= -INT_MAX) return result;
+        throw intProblem(a, k, op);
+      };
+    default:
+      return (s) => {
+        const a = l(s);
+        if (typeof a !== 'number' || k === 0) throw intProblem(a, k, op);
+        return a % k;
+      };
+  }
+}
+
+function intOfSlots(op: Arithmetic, left: number, right: number): Ex {
+  switch (op) {
+    case '+':
+      return (s) => {
+        const [a, b] = [s[left] as JsonValue, s[right] as JsonValue];
+        if (typeof a !== 'number' || typeof b !== 'number') throw intProblem(a, b, op);
+        const result = a + b;
+        if (result <= INT_MAX && result >= -INT_MAX) return result;
+        throw intProblem(a, b, op);
+      };
+    case '-':
+      return (s) => {
+        const [a, b] = [s[left] as JsonValue, s[right] as JsonValue];
+        if (typeof a !== 'number' || typeof b !== 'number') throw intProblem(a, b, op);
+        const result = a - b;
+        if (result <= INT_MAX && result >= -INT_MAX) return result;
+        throw intProblem(a, b, op);
+      };
+    case '*':
+      return (s) => {
+        const [a, b] = [s[left] as JsonValue, s[right] as JsonValue];
+        if (typeof a !== 'number' || typeof b !== 'number') throw intProblem(a, b, op);
+        const result = a * b;
+        if (result <= INT_MAX && result >= -INT_MAX) return result;
+        throw intProblem(a, b, op);
+      };
+    default:
+      return (s) => {
+        const [a, b] = [s[left] as JsonValue, s[right] as JsonValue];
+        if (typeof a !== 'number' || typeof b !== 'number' || b === 0) throw intProblem(a, b, op);
+        return a % b;
+      };
+  }
+}
+
+function intOfSlotAndAny(op: Arithmetic, slot: number, r: Ex): Ex {
+  switch (op) {
+    case '+':
+      return (s) => {
+        const a = s[slot] as JsonValue;
+        const b = r(s);
+        if (typeof a !== 'number' || typeof b !== 'number') throw intProblem(a, b, op);
+        const result = a + b;
+        if (result <= INT_MAX && result >= -INT_MAX) return result;
+        throw intProblem(a, b, op);
+      };
+    case '-':
+      return (s) => {
+        const a = s[slot] as JsonValue;
+        const b = r(s);
+        if (typeof a !== 'number' || typeof b !== 'number') throw intProblem(a, b, op);
+        const result = a - b;
+        if (result <= INT_MAX && result >= -INT_MAX) return result;
+        throw intProblem(a, b, op);
+      };
+    default: {
+      const l: Ex = (s) => s[slot] as JsonValue;
+      return intOfAny(op, l, r);
+    }
+  }
+}
+
+function intOfAny(op: Arithmetic, l: Ex, r: Ex): Ex {
+  switch (op) {
+    case '+':
+      return (s) => {
+        const a = l(s);
+        const b = r(s);
+        if (typeof a !== 'number' || typeof b !== 'number') throw intProblem(a, b, op);
+        return intResult(a, b, op, a + b);
+      };
+    case '-':
+      return (s) => {
+        const a = l(s);
+        const b = r(s);
+        if (typeof a !== 'number' || typeof b !== 'number') throw intProblem(a, b, op);
+        return intResult(a, b, op, a - b);
+      };
+    case '*':
+      return (s) => {
+        const a = l(s);
+        const b = r(s);
+        if (typeof a !== 'number' || typeof b !== 'number') throw intProblem(a, b, op);
+        return intResult(a, b, op, a * b);
+      };
+    default:
+      return (s) => {
+        const a = l(s);
+        const b = r(s);
+        if (typeof a !== 'number' || typeof b !== 'number' || b === 0) throw intProblem(a, b, op);
+        return a % b;
+      };
+  }
+}
+
+export function unaryEx(op: '!' | '-', value: Ex): Ex {
+  if (op === '-') return (s) => 0 - numberOf(value(s));
+  return (s) => {
+    const v = value(s);
+    if (typeof v !== 'boolean') throw conditionProblem(v);
+    return !v;
+  };
+}

@@ -1,0 +1,13 @@
+// A text for each value, the same exactly for values that are equal: for sets of values.
+import type { JsonValue } from '../../ir/ir.ts';
+import { isList, isObject } from '../values.ts';
+
+export function keyText(value: JsonValue): string {
+  if (isList(value)) return `[${value.map(keyText).join(',')}]`;
+  if (!isObject(value)) return Object.is(value, -0) ? '0' : JSON.stringify(value);
+  const names = Object.keys(value).filter((name) => value[name] !== null);
+  return `{${names
+    .sort()
+    .map((name) => `${JSON.stringify(name)}:${keyText(value[name] ?? null)}`)
+    .join(',')}}`;
+}
