@@ -1,29 +1,45 @@
 // Types as people write them, for messages.
 import type { Type } from './type.ts';
 
-const DEPTH_MAX = 4;
-const LIST_MAX = 6;
+interface Limits {
+  readonly depthMax: number;
+  readonly listMax: number;
+}
+const SHORT: Limits = { depthMax: 4, listMax: 6 };
+const WHOLE: Limits = { depthMax: 200, listMax: Infinity };
 
-export function printType(type: Type, depth = 0): string {
-  if (depth > DEPTH_MAX) return '…';
+/** As people write it; long ones are cut, for messages. */
+export function printType(type: Type): string {
+  return write(type, 0, SHORT);
+}
+
+/** As source: nothing is left out. */
+export function typeSource(type: Type): string {
+  return write(type, 0, WHOLE);
+}
+
+function write(type: Type, depth: number, limits: Limits): string {
+  if (depth > limits.depthMax) return '…';
+  const shorten = (items: readonly string[]): readonly string[] =>
+    items.length <= limits.listMax ? items : [...items.slice(0, limits.listMax), '…'];
   switch (type.kind) {
     case 'primitive':
     case 'named':
       return type.name;
     case 'array':
-      return `array[${printType(type.item, depth + 1)}]`;
+      return `array[${write(type.item, depth + 1, limits)}]`;
     case 'map':
-      return `map[${printType(type.key, depth + 1)}, ${printType(type.value, depth + 1)}]`;
+      return `map[${write(type.key, depth + 1, limits)}, ${write(type.value, depth + 1, limits)}]`;
     case 'object': {
-      const fields = type.fields.map(({ name, type: of }) => `${name}: ${printType(of, depth + 1)}`);
+      const fields = type.fields.map(({ name, type: of }) => `${name}: ${write(of, depth + 1, limits)}`);
       return fields.length === 0 ? '{}' : `{ ${shorten(fields).join(', ')} }`;
     }
     case 'enum':
       return `enum[${shorten(type.symbols).join(', ')}]`;
     case 'union':
-      return shorten(type.members.map((member) => printType(member, depth + 1))).join(' | ');
+      return shorten(type.members.map((member) => write(member, depth + 1, limits))).join(' | ');
     case 'optional': {
-      const inner = printType(type.inner, depth + 1);
+      const inner = write(type.inner, depth + 1, limits);
       return type.inner.kind === 'union' ? `${inner} | null` : `${inner}?`;
     }
     case 'literal':
@@ -33,8 +49,4 @@ export function printType(type: Type, depth = 0): string {
     case 'never':
       return type.kind;
   }
-}
-
-function shorten(items: readonly string[]): readonly string[] {
-  return items.length <= LIST_MAX ? items : [...items.slice(0, LIST_MAX), '…'];
 }
