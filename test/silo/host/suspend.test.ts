@@ -20,7 +20,7 @@ import {
   STRING,
 } from './ir-programs.ts';
 
-const HOUR = 3_600_000;
+const MINUTE = 60_000;
 
 interface Suspended {
   readonly status: string;
@@ -49,7 +49,7 @@ function desk(mode: 'entity' | 'singleton', more: Partial<IRModule> = {}): IRMod
       flow('timed', params, [
         {
           kind: 'try',
-          body: [checkpoint('decision', { timeout: literal(HOUR) }), rigid(give(ref('decision')))],
+          body: [checkpoint('decision', { timeout: literal(MINUTE) }), rigid(give(ref('decision')))],
           catches: [
             {
               error_type: 'CheckpointTimeoutError',
@@ -60,7 +60,7 @@ function desk(mode: 'entity' | 'singleton', more: Partial<IRModule> = {}): IRMod
       ]),
       flow('strict', params, [
         rigid(memory('write', 'sent', [literal(3)])),
-        checkpoint('decision', { timeout: literal(HOUR) }),
+        checkpoint('decision', { timeout: literal(MINUTE) }),
         rigid(give(ref('decision'))),
       ]),
       flow('fragile', params, [
@@ -252,8 +252,8 @@ describe('Hosted program: timeouts of checkpoints', () => {
 
   it('time that is up, and a program that catches it, goes on without anybody', async () => {
     const { checkpoint: point } = await suspend(running, 'a', 'timed');
-    assert.equal(point.expires_at, '2023-11-14T23:13:20.000Z');
-    await running.advance(HOUR - 1_000);
+    assert.equal(point.expires_at, '2023-11-14T22:14:20.000Z');
+    await running.advance(MINUTE - 1_000);
     assert.equal(((await call('checkpoints')) as unknown[]).length, 1);
     await running.restart();
     await running.advance(2_000);
@@ -264,7 +264,7 @@ describe('Hosted program: timeouts of checkpoints', () => {
 
   it('time that is up, and a program that does not care, ends the execution for good', async () => {
     const { checkpoint: point } = await suspend(running, 'a', 'strict');
-    await running.advance(HOUR + 1_000);
+    await running.advance(MINUTE + 1_000);
     assert.deepEqual(await call('checkpoints'), []);
     assert.equal(await call('read'), 3);
     await assert.rejects(async () => await call('resume', decided(point.checkpoint_id)), {
@@ -276,7 +276,7 @@ describe('Hosted program: timeouts of checkpoints', () => {
   it("resumed in time, its time is nobody's any more", async () => {
     const { checkpoint: point } = await suspend(running, 'a', 'timed');
     assert.equal(await call('resume', decided(point.checkpoint_id)), 'send');
-    await running.advance(2 * HOUR);
+    await running.advance(2 * MINUTE);
     assert.equal(await call('read'), null);
     assert.equal((await store.get(point.checkpoint_id))?.status, 'resolved');
   });
