@@ -41,6 +41,11 @@ export const ERRORS = {
   },
   ERR_BODY_TOO_LARGE: { http: 413, ...lasting, help: 'The body is larger than the limit in the details.' },
   ERR_BODY_TYPE: { http: 415, ...lasting, help: 'Send the body as application/json.' },
+  ERR_BUNDLE_INVALID: {
+    http: 400,
+    ...lasting,
+    help: 'This is no bundle of a program that can be run here. The message names the place that is wrong.',
+  },
   ERR_CALL_CANCELLED: {
     http: 499,
     effect: 'unknown',
@@ -329,6 +334,11 @@ export const ERRORS = {
     http: 503,
     ...temporary,
     help: 'The silo is stopping. Try again: another one, or its successor, will take the call.',
+  },
+  ERR_SOURCE_INVALID: {
+    http: 400,
+    ...lasting,
+    help: 'The source does not compile. details.diagnostics lists what is wrong, with places and codes.',
   },
   ERR_STORE_CORRUPT: {
     http: 503,

@@ -1,6 +1,15 @@
 // Statements and blocks. In a list of blocks plain statements become implicit rigid blocks; in a list of statements a
 // block is a statement.
-import type { AssignStmt, BlockStmt, Expr, FieldNode, MatchArm, MatchStmt, Stmt } from '../syntax/ast.ts';
+import type {
+  AssignStmt,
+  BlockStmt,
+  Expr,
+  FieldNode,
+  MatchArm,
+  MatchStmt,
+  Name,
+  Stmt,
+} from '../syntax/ast.ts';
 import type { IRBindings, IRBlock, IRBlockArm, IRExpr, IRStmt, IRTarget } from './ir.ts';
 import {
   constantField,
@@ -200,11 +209,33 @@ function lowerAssign(body: LoweringBody, { target, value, span }: AssignStmt, ou
 
 // ---- Blocks ----
 
+/** Blocks whose body sets the binding, as its last expression. */
+const SETS_ITS_BINDING: ReadonlySet<string> = new Set<BlockStmt['kind']>(['rigid', 'debug', 'try', 'budget']);
+
+/** The value of the statements, that of a last expression or else null, is given to `binding`. */
+function lowerBlocksInto(
+  body: LoweringBody,
+  binding: Name | undefined,
+  stmts: readonly Stmt[],
+): readonly IRBlock[] {
+  return lowerBlocks(body, binding ? withBinding(binding, stmts) : stmts);
+}
+
+function withBinding(binding: Name, stmts: readonly Stmt[]): readonly Stmt[] {
+  const last = stmts.at(-1);
+  if (last?.kind === 'return' || last?.kind === 'break' || last?.kind === 'continue') return stmts;
+  const { span } = binding;
+  const target: Expr = { kind: 'ref', name: binding.text, span, id: -1 };
+  if (last?.kind === 'expression')
+    return [...stmts.slice(0, -1), { kind: 'assign', span: last.span, target, value: last.value }];
+  return [...stmts, { kind: 'assign', span, target, value: { kind: 'null', span, id: -1 } }];
+}
+
 /** Undefined for what is compiled away. What it needs of effects is put into `out`, before it. */
 function lowerBlock(body: LoweringBody, block: BlockStmt, out: IRStmt[]): IRBlock | undefined {
   const lowered = lowerKind(body, block, out);
   if (!lowered) return undefined;
-  const binding = block.binding?.text;
+  const binding = SETS_ITS_BINDING.has(block.kind) ? undefined : block.binding?.text;
   const placed: IRBlock = {
     ...lowered,
     ...(binding !== undefined && { result_binding: binding }),
@@ -239,26 +270,25 @@ function lowerKind(body: LoweringBody, block: BlockStmt, out: IRStmt[]): IRBlock
     case 'try':
       return {
         kind: 'try',
-        body: lowerBlocks(body, block.body),
+        body: lowerBlocksInto(body, block.binding, block.body),
         catches: block.catches.map(({ error, binding, body: stmts }) => ({
           ...(error && { error_type: error.text }),
           ...(binding && { binding: binding.text }),
-          body: lowerBlocks(body, stmts),
+          body: lowerBlocksInto(body, block.binding, stmts),
         })),
       };
-    case 'budget':
-      return { kind: 'budget', limits: limitsOf(block.limits), body: lowerBlocks(body, block.body) };
+    case 'budget': {
+      const blocks = lowerBlocksInto(body, block.binding, block.body);
+      return { kind: 'budget', limits: limitsOf(block.limits), body: blocks };
+    }
   }
 }
 
-/** With a binding, the value of a rigid block is that of a last expression. */
-function rigidStatements(body: LoweringBody, block: Of<'rigid' | 'debug'>): readonly IRStmt[] {
-  const last = block.body.at(-1);
-  if (!block.binding || last?.kind !== 'expression') return statementsOf(body, block.body);
-  const out: IRStmt[] = [];
-  lowerStatements(body, block.body.slice(0, -1), out);
-  assignInto(body, block.binding.text, last.value, out);
-  return out;
+function rigidStatements(
+  body: LoweringBody,
+  { binding, body: stmts }: Of<'rigid' | 'debug'>,
+): readonly IRStmt[] {
+  return statementsOf(body, binding ? withBinding(binding, stmts) : stmts);
 }
 
 function countOf(fields: readonly FieldNode[], name: string): number | undefined {
