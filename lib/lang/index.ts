@@ -5,14 +5,6 @@ export { type DiagnosticCode, DIAGNOSTICS, type DiagnosticSpec } from './source/
 export { type Diagnostic, Diagnostics, type Report } from './source/diagnostic.ts';
 export { type Position, SourceText, type Span } from './source/source-text.ts';
 
-export {
-  type DiagnosticJson,
-  diagnosticsToSarif,
-  diagnosticToJson,
-  renderDiagnostic,
-  type RenderOptions,
-} from './source/render-diagnostics.ts';
-
 // syntax
 export type * from './syntax/ast.ts';
 export { lex } from './syntax/lexer.ts';
@@ -22,6 +14,7 @@ export { tokensText } from './syntax/tokens-text.ts';
 
 // types
 export { printType, typeSource } from './types/print-type.ts';
+export { readSignature } from './types/signature.ts';
 export { FUNCTIONS, HOST_FUNCTIONS, METHODS } from './types/stdlib.ts';
 export type { ObjectField, PrimitiveName, Type } from './types/type.ts';
 
@@ -39,13 +32,15 @@ export {
 // ir
 export * from './ir/ir.ts';
 export {
-  type CheckedValue,
   checkValue,
   type CheckValueOptions,
-  parseDuration,
+  durationMs,
+  type ReadValue,
+  readValue,
   type ValueIssue,
 } from './ir/check-value.ts';
 export { disassemble } from './ir/disassemble.ts';
+export { BUNDLE_BYTES_MAX, IRSerializer } from './ir/ir-codec.ts';
 export { jsonSchemaOf } from './ir/json-schema.ts';
 export { type CoreManifest, manifestOf } from './ir/manifest.ts';
 export type { IRCheck, IRProperty, IRTest } from './ir/ir-test.ts';
@@ -54,6 +49,14 @@ export { cronProblem } from './verify/schedule.ts';
 
 // compiler
 export { compile, type CompileOptions, type CompileResult } from './compile.ts';
+export {
+  type JsonDiagnostic,
+  renderDiagnostic,
+  renderDiagnostics,
+  type RenderOptions,
+  toJson,
+  toSarif,
+} from './render-diagnostics.ts';
 
 // engine
 export { CoreEngine, type LoadOptions } from './interp/core-engine.ts';

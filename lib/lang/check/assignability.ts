@@ -19,7 +19,7 @@ export function requireFit(body: Body, expr: Expr, expected: Type, code: Diagnos
   switch (expr.kind) {
     case 'object': {
       const target = table.expand(table.nonNull(expected));
-      if (target.kind === 'object') requireFields(body, expr, target);
+      if (target.kind === 'object') requireFields(body, expr, target, printType(table.nonNull(expected)));
       else if (target.kind === 'map')
         for (const { value } of expr.fields) requireFit(body, value, target.value, code);
       else requireType(body, expr, expected, code);
@@ -40,7 +40,12 @@ export function requireFit(body: Body, expr: Expr, expected: Type, code: Diagnos
   }
 }
 
-function requireFields(body: Body, expr: ObjectExpr, target: Type & { readonly kind: 'object' }): void {
+function requireFields(
+  body: Body,
+  expr: ObjectExpr,
+  target: Type & { readonly kind: 'object' },
+  printed: string,
+): void {
   const { table } = body.program;
   const given = new Set<string>();
   for (const { name, value } of expr.fields) {
@@ -49,7 +54,7 @@ function requireFields(body: Body, expr: ObjectExpr, target: Type & { readonly k
     if (field) requireFit(body, value, fieldType(field));
     else {
       const names = target.fields.map((known) => known.name);
-      const message = `${printType(target)} has no field '${name.text}'`;
+      const message = `${printed} has no field '${name.text}'`;
       body.error('E302', name.span, message, didYouMean(name.text, names));
     }
   }

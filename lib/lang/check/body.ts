@@ -72,7 +72,6 @@ export class Body {
   /** What its returns give; `never` before the first. */
   returned: Type = NEVER;
   hasReturned = false;
-  depth = 0;
 
   constructor(
     program: ProgramContext,
@@ -177,8 +176,8 @@ export class Body {
     }
     const result = run();
     for (const { name, variable, fact } of before.reverse()) {
+      // One that hid nothing stays behind without a fact, which is as good as gone.
       if (variable) this.variables.set(name, variable);
-      else this.variables.delete(name);
       this.flow.set(name, fact);
     }
     return result;

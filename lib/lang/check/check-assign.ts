@@ -1,6 +1,6 @@
 // Assignments, and names that blocks bind: what may be written, and what it then is (E201, E300, E307).
 import type { AssignStmt, Expr, Name, TypeNode } from '../syntax/ast.ts';
-import { DYNAMIC, STRING, widen } from '../types/construct.ts';
+import { bounded, DYNAMIC, STRING, widen } from '../types/construct.ts';
 import { printType } from '../types/print-type.ts';
 import type { Type } from '../types/type.ts';
 import { requireFit } from './assignability.ts';
@@ -144,7 +144,7 @@ export function bindName(body: Body, name: Name, type: Type, bound: Bound = {}):
     return;
   }
   // Another way through the flow may have used the name for something else.
-  const wide = bound.isExact === true ? type : widen(type);
+  const wide = bounded(bound.isExact === true ? type : widen(type));
   const isAgain = variable?.isInferred === true && !variable.isScoped;
   const joined = isAgain ? body.program.table.join(variable.declared, wide) : wide;
   if (isAgain) variable.declared = joined;

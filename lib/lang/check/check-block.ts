@@ -214,8 +214,9 @@ function checkTry(body: Body, block: Of<'try'>): Type {
     branches.push(
       body.branch(() => {
         // The error may have come before or after anything in the body.
-        for (const name of branches[0]?.changes.keys() ?? [])
-          if (body.variables.has(name)) body.flow.set(name, { set: body.flow.get(name)?.set ?? 'maybe' });
+        for (const [name, fact] of branches[0]?.changes ?? [])
+          if (fact && body.variables.has(name))
+            body.flow.set(name, { set: body.flow.get(name)?.set ?? 'maybe' });
         const bindings = binding ? [{ name: binding, type: ERROR_VALUE, kind: 'local' as const }] : [];
         value = table.join(
           value,

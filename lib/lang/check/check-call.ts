@@ -76,6 +76,11 @@ export function callCallable(body: Body, expr: CallExpr, unique: string, written
   resolve(body, expr, { kind: 'callable', name: unique });
   const head = body.program.heads.get(unique);
   if (!head) return inferArgs(body, expr);
+  const { node, scope } = head.declaration;
+  if (scope.isBroken(node.name.span.start)) {
+    inferArgs(body, expr);
+    return head.result ?? DYNAMIC;
+  }
   checkPlainArgs(body, expr.span, `'${written}'`, head.params, expr.args);
   body.call(unique, expr.span);
   return body.program.resultOf(unique);

@@ -1,5 +1,5 @@
 // Bodies of flows, transformers, evaluators and pipelines: their parameters, and what they give back (E201, E309).
-import { DYNAMIC, NULL, optionalOf } from '../types/construct.ts';
+import { bounded, DYNAMIC, NULL, optionalOf } from '../types/construct.ts';
 import { printType } from '../types/print-type.ts';
 import type { Type } from '../types/type.ts';
 import { Body, type BodyPasses } from './body.ts';
@@ -18,7 +18,7 @@ export function checkCallable(
   declareParams(body, head);
   if (node.kind === 'pipeline') {
     const type = head.result ? body.check(node.body, head.result, 'E306') : body.infer(node.body);
-    return { body, result: head.result ?? type };
+    return { body, result: head.result ?? bounded(type) };
   }
   body.statements(node.body);
   return { body, result: resultOf(body, head) };
@@ -55,5 +55,5 @@ function resultOf(body: Body, head: CallableHead): Type {
   }
   if (!body.hasReturned) return isReachable ? NULL : DYNAMIC;
   const returned = body.returned.kind === 'never' ? DYNAMIC : body.returned;
-  return isReachable ? optionalOf(returned) : returned;
+  return bounded(isReachable ? optionalOf(returned) : returned);
 }

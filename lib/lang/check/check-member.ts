@@ -142,7 +142,9 @@ export function memberType(body: Body, expr: FieldExpr, object: Expr, type: Type
       return fieldType(field);
     }
   }
-  return propertyType(body, expr, whole, name) ?? reportNoMember(body, expr, whole, name);
+  return (
+    propertyType(body, expr, whole, name) ?? reportNoMember(body, expr, whole, name, table.nonNull(type))
+  );
 }
 
 function unionMember(
@@ -175,18 +177,18 @@ function propertyType(body: Body, expr: FieldExpr, type: Type, name: Name): Type
   return DYNAMIC;
 }
 
-function reportNoMember(body: Body, expr: FieldExpr, type: Type, name: Name): Type {
+function reportNoMember(body: Body, expr: FieldExpr, type: Type, name: Name, named = type): Type {
   const found = findMember(body, type, name.text);
   body.program.setResolution(expr, { kind: 'field', name: name.text });
   if (found) {
     const hint = `call it: ${name.text}(…)`;
-    body.error('E303', name.span, `'${name.text}' of ${printType(type)} is a method`, { hint });
+    body.error('E303', name.span, `'${name.text}' of ${printType(named)} is a method`, { hint });
   } else if (type.kind === 'map') {
     const hint = `write '.get("${name.text}")'`;
-    body.error('E302', name.span, `${printType(type)} has no field '${name.text}'`, { hint });
+    body.error('E302', name.span, `${printType(named)} has no field '${name.text}'`, { hint });
   } else {
     const hint = didYouMean(name.text, memberNames(body, type));
-    body.error('E302', name.span, `${printType(type)} has no field '${name.text}'`, hint);
+    body.error('E302', name.span, `${printType(named)} has no field '${name.text}'`, hint);
   }
   return DYNAMIC;
 }

@@ -76,9 +76,10 @@ function checkEquality(body: Body, node: BinaryExpr, left: Type, right: Type): v
   }
   if (table.overlaps(left, right)) return;
   const symbol = [node.left, node.right].find(({ kind }) => kind === 'symbol');
-  const other = table.expand(table.nonNull(symbol === node.right ? left : right));
+  const named = table.nonNull(symbol === node.right ? left : right);
+  const other = table.expand(named);
   if (symbol?.kind === 'symbol' && other.kind === 'enum') {
-    const message = `${printType(other)} has no symbol ':${symbol.name}'`;
+    const message = `${printType(named)} has no symbol ':${symbol.name}'`;
     body.error('E305', symbol.span, message, didYouMean(symbol.name, other.symbols));
     return;
   }

@@ -12,13 +12,6 @@ import { EFFECT } from './effects.ts';
 import { didYouMean } from './nearest.ts';
 import type { CallableHead } from './program-context.ts';
 
-const OPTIONS: Readonly<Record<PipeExpr['op'], readonly string[]>> = {
-  '|>': [],
-  '|?>': [],
-  '|*>': ['merge'],
-  '|~>': ['until', 'max'],
-};
-
 /** Pipes lean to the left: they are walked, not entered. */
 export function inferPipe(body: Body, expr: PipeExpr): Type {
   const chain: PipeExpr[] = [];
@@ -31,7 +24,8 @@ export function inferPipe(body: Body, expr: PipeExpr): Type {
 }
 
 function inferOne(body: Body, node: PipeExpr, input: Type): Type {
-  const options = optionsOf(body, node);
+  // Which options a pipe has is the parser's to say.
+  const options = new Map(node.options.map((option) => [option.name.text, option]));
   const { table } = body.program;
   const [stage] = node.stages;
   switch (node.op) {
@@ -81,26 +75,12 @@ function requireMax(body: Body, node: PipeExpr, max: FieldNode | undefined): voi
     body.error('E401', max.value.span, "'max' has to be a positive whole number");
 }
 
-function optionsOf(body: Body, node: PipeExpr): ReadonlyMap<string, FieldNode> {
-  const known = OPTIONS[node.op];
-  const options = new Map<string, FieldNode>();
-  for (const option of node.options) {
-    const { text, span } = option.name;
-    if (!known.includes(text)) {
-      body.error('E111', span, `'${node.op}' has no option '${text}'`, didYouMean(text, known));
-      body.infer(option.value);
-    } else if (options.has(text)) body.error('E112', span, `'${text}' is given twice`);
-    else options.set(text, option);
-  }
-  return options;
-}
-
 /** A name, or a call whose first parameter the pipe fills. */
 function inferStage(body: Body, node: PipeExpr, stage: Expr, input: Type): Type {
   if (stage.kind === 'expr_error') return body.infer(stage);
   const [callee, args] = stage.kind === 'call' ? [stage.callee, stage.args] : [stage, []];
   const head = stageHead(body, callee, stage);
-  if (!head) {
+  if (!head || isBroken(head)) {
     for (const { value } of args) body.infer(value);
     return body.program.setType(stage, DYNAMIC);
   }
@@ -112,6 +92,10 @@ function inferStage(body: Body, node: PipeExpr, stage: Expr, input: Type): Type 
   checkPlainArgs(body, stage.span, `'${name.text}' after its first parameter`, others, rest);
   body.call(head.declaration.name, stage.span);
   return body.program.setType(stage, body.program.resultOf(head.declaration.name));
+}
+
+function isBroken({ declaration }: CallableHead): boolean {
+  return declaration.scope.isBroken(declaration.node.name.span.start);
 }
 
 function requireInput(body: Body, node: PipeExpr, stage: Expr, input: Type, param: Type): void {
@@ -175,7 +159,7 @@ function inferFunction(body: Body, expr: Expr, input: Type): Type {
   if (expr.kind === 'lambda') return inferLambdaBody(body, expr, [input]);
   if (expr.kind === 'expr_error') return body.infer(expr);
   const head = stageHead(body, expr, expr);
-  if (!head) return DYNAMIC;
+  if (!head || isBroken(head)) return DYNAMIC;
   const [first, ...others] = head.params;
   const isUnary = first && others.every(({ initial }) => initial !== undefined);
   if (!isUnary) body.error('E301', expr.span, 'this has to take one value');

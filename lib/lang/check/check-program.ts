@@ -22,6 +22,7 @@ import { defineTypes, TypeResolver } from './resolve-type.ts';
 const PASSES: BodyPasses = { infer: inferExpr, check: checkExpr, statements: checkStatements };
 /** Chains of callables without a declared result are followed this far. */
 const INFER_DEPTH_MAX = 50;
+const TREE_DEPTH_MAX = 300;
 
 /** Never throws, whatever the tree; what cannot be understood is `dynamic`. */
 export function checkProgram(loaded: LoadedProgram, diagnostics: Diagnostics): CheckedProgram {
@@ -96,7 +97,8 @@ function checkBodies(program: ProgramContext): CheckedBodies {
     const known = bodies.get(name);
     if (known) return known.result;
     const head = program.heads.get(name);
-    if (!head || open.has(name) || open.size > INFER_DEPTH_MAX) return DYNAMIC;
+    const isDeep = open.size > INFER_DEPTH_MAX || program.depth > TREE_DEPTH_MAX;
+    if (!head || open.has(name) || isDeep) return DYNAMIC;
     open.add(name);
     const checked = checkCallable(program, head, PASSES);
     open.delete(name);

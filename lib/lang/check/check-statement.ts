@@ -20,14 +20,14 @@ const DEPTH_MAX = 600;
 /** Gives the type of a last expression statement, `null` type without one, `never` if the end is not reached. */
 export function checkStatements(body: Body, statements: readonly Stmt[]): Type {
   let last: Type = NULL;
-  if (body.depth > DEPTH_MAX) {
+  if (body.program.depth > DEPTH_MAX) {
     const [first] = statements;
     if (first) body.error('E108', first.span, 'nested too deeply');
     return DYNAMIC;
   }
-  body.depth += 1;
+  body.program.depth += 1;
   for (const statement of statements) last = checkStatement(body, statement);
-  body.depth -= 1;
+  body.program.depth -= 1;
   return body.flow.isReachable ? last : NEVER;
 }
 

@@ -16,7 +16,7 @@ import type {
   TestNode,
   TypeDeclNode,
 } from '../syntax/ast.ts';
-import { isSyntaxError, withoutFollowUps } from './follow-ups.ts';
+import { brokenPlaces, isSyntaxError, withoutFollowUps } from './follow-ups.ts';
 import { didYouMean } from './nearest.ts';
 import type { LoadedModule, LoadedProgram } from './resolve-modules.ts';
 
@@ -26,6 +26,8 @@ export interface ModuleScope {
   readonly names: Map<string, Declaration>;
   /** Names that an import should have brought but did not, already reported: their uses are not reported again. */
   readonly missingNames: Set<string>;
+  /** Whether a place is in a declaration that could not be read as a whole: less is asked of it. */
+  readonly isBroken: (at: number) => boolean;
 }
 export type Declaration =
   TypeDeclaration | CallableDeclaration | { readonly kind: 'namespace'; readonly scope: ModuleScope };
@@ -118,8 +120,10 @@ class Collector {
 
   #newScope(module: LoadedModule): ModuleScope {
     const { file } = module;
-    const report = withoutFollowUps(this.#diagnostics.reportFor(file.source), file, this.#syntaxErrors);
-    return { module, report, names: new Map(), missingNames: new Set() };
+    const isBroken = brokenPlaces(file, this.#syntaxErrors);
+    const all = this.#diagnostics.reportFor(file.source);
+    const report = withoutFollowUps(all, isBroken, this.#syntaxErrors.length > 0);
+    return { module, report, names: new Map(), missingNames: new Set(), isBroken };
   }
 
   #addItem(scope: ModuleScope, item: ItemNode | CoreMemberNode, isEntry: boolean): void {

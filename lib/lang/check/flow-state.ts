@@ -19,7 +19,8 @@ export interface Branch {
 }
 
 export class FlowState {
-  readonly #facts = new Map<string, Fact>();
+  /** Names are never taken out: deleting and adding again is slow in a large map. */
+  readonly #facts = new Map<string, Fact | undefined>();
   readonly #trail: { readonly name: string; readonly before: Fact | undefined }[] = [];
   /** False behind a `return` and the like. */
   isReachable = true;
@@ -30,7 +31,7 @@ export class FlowState {
 
   set(name: string, fact: Fact | undefined): void {
     this.#trail.push({ name, before: this.#facts.get(name) });
-    this.#put(name, fact);
+    this.#facts.set(name, fact);
   }
 
   mark(): number {
@@ -44,7 +45,7 @@ export class FlowState {
       const step = this.#trail.pop();
       if (!step) break;
       if (!changes.has(step.name)) changes.set(step.name, this.#facts.get(step.name));
-      this.#put(step.name, step.before);
+      this.#facts.set(step.name, step.before);
     }
     return { changes, isReachable: this.isReachable };
   }
@@ -73,11 +74,6 @@ export class FlowState {
         others.reduce((merged, branch) => mergeFacts(merged, factIn(branch), table), factIn(first)),
       );
     }
-  }
-
-  #put(name: string, fact: Fact | undefined): void {
-    if (fact) this.#facts.set(name, fact);
-    else this.#facts.delete(name);
   }
 }
 

@@ -9,29 +9,33 @@ const SYNTAX = /^E(0|10[0-8]|114)/;
 /** Names that may have been declared in what was not read, anywhere. */
 const ANYWHERE: ReadonlySet<DiagnosticCode> = new Set(['E202', 'E203', 'E204', 'E205', 'E208', 'E209']);
 /** What may have stood, or been used, in the part of the same declaration that was not read. */
-const NEARBY: ReadonlySet<DiagnosticCode> = new Set(['E110', 'E200', 'E304', 'E309', 'E401', 'W401']);
+const NEARBY: ReadonlySet<DiagnosticCode> = new Set(['E110', 'E200', 'E304', 'E309', 'E401']);
 
 export function isSyntaxError({ code }: Diagnostic): boolean {
   return SYNTAX.test(code);
 }
 
-export function withoutFollowUps(
-  report: Report,
-  file: FileNode,
-  syntaxErrors: readonly Diagnostic[],
-): Report {
-  if (syntaxErrors.length === 0) return report;
+/** Whether a place is in a declaration that could not be read as a whole. */
+export function brokenPlaces(file: FileNode, syntaxErrors: readonly Diagnostic[]): (at: number) => boolean {
   const places = syntaxErrors.filter(({ source }) => source === file.source).map(({ span }) => span.start);
+  if (places.length === 0) return () => false;
   const spans: readonly Span[] = file.items.flatMap((item) =>
     item.kind === 'core' ? item.members.map(({ span }) => span) : [item.span],
   );
   const broken = spans.filter(({ start, end }) => places.some((place) => place >= start && place <= end));
-  const isBroken = (at: number): boolean => broken.some(({ start, end }) => at >= start && at <= end);
+  return (at) => broken.some(({ start, end }) => at >= start && at <= end);
+}
+
+export function withoutFollowUps(
+  report: Report,
+  isBroken: (at: number) => boolean,
+  hasSyntaxErrors: boolean,
+): Report {
+  if (!hasSyntaxErrors) return report;
   return (code, span, message, extras) => {
-    if (ANYWHERE.has(code)) return;
+    // Who uses a name may not have been read either.
+    if (ANYWHERE.has(code) || code === 'W401') return;
     if (NEARBY.has(code) && isBroken(span.start)) return;
-    // Who uses a declaration may not have been read.
-    if (code === 'W401' && places.length > 0) return;
     report(code, span, message, extras);
   };
 }

@@ -29,13 +29,13 @@ import { assume } from './narrowing.ts';
 const DEPTH_MAX = 600;
 
 export function inferExpr(body: Body, expr: Expr, expected?: Type): Type {
-  if (body.depth > DEPTH_MAX) {
+  if (body.program.depth > DEPTH_MAX) {
     body.error('E108', expr.span, 'nested too deeply');
     return DYNAMIC;
   }
-  body.depth += 1;
+  body.program.depth += 1;
   const type = inferKind(body, expr, expected);
-  body.depth -= 1;
+  body.program.depth -= 1;
   return body.program.setType(expr, type);
 }
 

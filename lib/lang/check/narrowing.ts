@@ -4,6 +4,9 @@ import { NULL } from '../types/construct.ts';
 import type { Type } from '../types/type.ts';
 import type { Body } from './body.ts';
 
+/** More is not remembered of one variable, for what is remembered is copied with each change. */
+const PATHS_MAX = 200;
+
 interface Path {
   readonly root: string;
   /** `''` for the root itself. */
@@ -36,7 +39,8 @@ export function narrow(body: Body, expr: Expr, type: Type): void {
   if (!before && body.variables.has(at.root)) return;
   const fact = before ?? { set: 'yes' as const };
   if (at.path === '') body.flow.set(at.root, { ...fact, type });
-  else body.flow.set(at.root, { ...fact, paths: new Map(fact.paths).set(at.path, type) });
+  else if ((fact.paths?.size ?? 0) < PATHS_MAX)
+    body.flow.set(at.root, { ...fact, paths: new Map(fact.paths).set(at.path, type) });
 }
 
 /** Forgets what is known of and below the target of an assignment, and notes what it is now. */

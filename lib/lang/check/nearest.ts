@@ -1,7 +1,7 @@
 // Which known name somebody may have meant.
 
 /** Longer lists are not searched: the answer would be a guess, and a slow one. */
-const CANDIDATES_MAX = 2_000;
+const CANDIDATES_MAX = 500;
 const NAME_MAX = 40;
 
 /** The candidate that differs least from `name`, if by little; the first of equals. */

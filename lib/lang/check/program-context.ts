@@ -43,6 +43,8 @@ export class ProgramContext {
   readonly blockTypes = new Map<BlockStmt | MatchStmt, Type>();
   readonly usedDeclarations: Set<Declaration>;
   readonly usedPlugins = new Set<string>();
+  /** How deep the passes are in trees, over all bodies that wait for one another. */
+  depth = 0;
   /** Gives the result of a callable that declares none, by checking its body first. */
   inferResult: (name: string) => Type = () => DYNAMIC;
 

@@ -166,3 +166,39 @@ export function widen(type: Type): Type {
       return type;
   }
 }
+
+/** Types that were found by inference, each made of the one before, end here. */
+const NESTING_MAX = 64;
+const nesting = new WeakMap<Type, number>();
+
+/** Without what is nested too deeply to be of use, or to be compared. */
+export function bounded(type: Type): Type {
+  return nestingOf(type) > NESTING_MAX ? DYNAMIC : type;
+}
+
+function nestingOf(type: Type): number {
+  const known = nesting.get(type);
+  if (known !== undefined) return known;
+  let depth = 0;
+  switch (type.kind) {
+    case 'array':
+      depth = 1 + nestingOf(type.item);
+      break;
+    case 'map':
+      depth = 1 + nestingOf(type.value);
+      break;
+    case 'optional':
+      depth = 1 + nestingOf(type.inner);
+      break;
+    case 'union':
+      for (const member of type.members) depth = Math.max(depth, 1 + nestingOf(member));
+      break;
+    case 'object':
+      for (const field of type.fields) depth = Math.max(depth, 1 + nestingOf(field.type));
+      break;
+    default:
+      return 0;
+  }
+  nesting.set(type, depth);
+  return depth;
+}

@@ -19,11 +19,18 @@ const NUMBERS: ReadonlySet<string> = new Set(['int', 'float', 'money']);
 const ALIAS_STEPS_MAX = 64;
 /** Above this, objects are looked up by a map made once. */
 const SMALL_FIELDS_MAX = 8;
+const SYMBOLS_MAX = 500;
+/** Declared types that lead from one to the next are compared this far; what lies behind is taken to fit. */
+const COMPARE_DEPTH_MAX = 64;
+/** The same for how many pairs one question leads to. */
+const COMPARE_PAIRS_MAX = 500;
 
 export class TypeTable {
   readonly #types: ReadonlyMap<string, Type>;
   readonly #fields = new WeakMap<readonly ObjectField[], Map<string, ObjectField>>();
   readonly #known = new Map<string, boolean>();
+  #depth = 0;
+  #pairs = 0;
 
   constructor(types: ReadonlyMap<string, Type>) {
     this.#types = types;
@@ -86,22 +93,22 @@ export class TypeTable {
   }
 
   #isNamedAssignable(from: Type, to: Type): boolean {
+    const key = from.kind === 'named' && to.kind === 'named' ? `${from.name} ${to.name}` : undefined;
     if (from.kind === 'named' && to.kind === 'named' && from.name === to.name) return true;
-    if (from.kind === 'named' && to.kind === 'named') {
-      const key = `${from.name} ${to.name}`;
-      const known = this.#known.get(key);
-      if (known !== undefined) return known;
-      this.#known.set(key, true);
-      const answer = this.isAssignable(this.expand(from), this.expand(to));
-      // What was assumed on the way to a "no" may be wrong.
-      if (answer) this.#known.set(key, true);
-      else {
-        this.#known.clear();
-        this.#known.set(key, false);
-      }
-      return answer;
-    }
-    return this.isAssignable(this.expand(from), this.expand(to));
+    const known = key === undefined ? undefined : this.#known.get(key);
+    if (known !== undefined) return known;
+    if (this.#depth === 0) this.#pairs = 0;
+    if (this.#depth > COMPARE_DEPTH_MAX || this.#pairs > COMPARE_PAIRS_MAX) return true;
+    this.#pairs += 1;
+    if (key !== undefined) this.#known.set(key, true);
+    this.#depth += 1;
+    const answer = this.isAssignable(this.expand(from), this.expand(to));
+    this.#depth -= 1;
+    if (key === undefined || answer) return answer;
+    // What was assumed on the way to a "no" may be wrong.
+    this.#known.clear();
+    this.#known.set(key, false);
+    return false;
   }
 
   #isPartAssignable(from: Type, to: Type): boolean {
@@ -148,7 +155,10 @@ export class TypeTable {
     if (left.kind === 'optional' || right.kind === 'optional')
       return optionalOf(this.join(this.nonNull(left), this.nonNull(right)));
     if (left.kind === 'enum' && right.kind === 'enum')
-      return enumOf([...new Set([...left.symbols, ...right.symbols])]);
+      // An enum is not made longer than a program could mean it.
+      return left.symbols.length > SYMBOLS_MAX
+        ? STRING
+        : enumOf([...new Set([...left.symbols, ...right.symbols])]);
     if (this.isNumeric(left) && this.isNumeric(right))
       return this.isMoney(left) || this.isMoney(right) ? MONEY : FLOAT;
     if (left.kind === 'literal' && right.kind === 'literal') return unionOf([left, right]);

@@ -213,7 +213,6 @@ describe('ScaiCore checker: types', () => {
     'until good, nothing said': ['return text |~> loud, until = good, max = 3'],
     'until something without a bound, E401': ['return text |~> loud, until = good', 'E401 2:8'],
     'until what is no verdict, E300': ['return text |~> loud, until = loud, max = 3', 'E300 2:31'],
-    'with an option of another pipe, E111': ['return text |*> [loud, loud], until = good', 'E111 2:0'],
   });
 
   runCases('Matches', {
