@@ -31,7 +31,11 @@ export class IRSerializer {
   }
 }
 
-function invalid(message: string, details: Readonly<Record<string, unknown>> = {}, cause?: unknown): GrainError {
+function invalid(
+  message: string,
+  details: Readonly<Record<string, unknown>> = {},
+  cause?: unknown,
+): GrainError {
   return new GrainError('ERR_BUNDLE_INVALID', { message, ...details }, { cause });
 }
 
@@ -79,9 +83,7 @@ function requireSchema(value: JsonValue): void {
   const order = Number(parts[1]) - major || Number(parts[2]) - minor;
   if (order === 0) return;
   const [age, advice] =
-    order > 0
-      ? ['newer', 'run it with a newer version of Granary']
-      : ['older', 'compile the program again'];
+    order > 0 ? ['newer', 'run it with a newer version of Granary'] : ['older', 'compile the program again'];
   const message = `the bundle has the schema ${given}, which is ${age} than ${SCHEMA_VERSION}: ${advice}`;
   throw invalid(message, { schemaVersion: given, supported: SCHEMA_VERSION });
 }

@@ -170,7 +170,8 @@ function requireProductiveTypes(module: IRModule, place: ModulePlace): void {
     for (let step = pending.pop(); step; step = pending.pop()) {
       const { name, isEnd } = step;
       if (isEnd) state.set(name, 'done');
-      else if (state.get(name) === 'open') throw place.problem(`has the type '${name}', which is only itself`);
+      else if (state.get(name) === 'open')
+        throw place.problem(`has the type '${name}', which is only itself`);
       else if (!state.has(name)) {
         state.set(name, 'open');
         pending.push({ name, isEnd: true });

@@ -80,7 +80,13 @@ const blockKind = (required: Fields<ModulePlace>, optional: Fields<ModulePlace> 
 const blockArm = object<ModulePlace>({ pattern, body: blocks }, { guard: expr, value: expr });
 export const limits = object<ModulePlace>(
   {},
-  { max_duration_ms: amount, max_retries: amount, max_tokens: amount, max_llm_calls: amount, max_cost: amount },
+  {
+    max_duration_ms: amount,
+    max_retries: amount,
+    max_tokens: amount,
+    max_llm_calls: amount,
+    max_cost: amount,
+  },
 );
 const role = nullable(known('model', ({ models }) => models));
 
@@ -167,7 +173,9 @@ const BLOCKS: Readonly<Record<(typeof BLOCK_KINDS)[number], ModuleCheck>> = {
   }),
   checkpoint: withEffect(checkpoint),
   core_call: withEffect(coreCall),
-  await_responses: withEffect(blockKind({ handles: list(expr), mode: oneOf(['all', 'any']) }, { timeout: expr })),
+  await_responses: withEffect(
+    blockKind({ handles: list(expr), mode: oneOf(['all', 'any']) }, { timeout: expr }),
+  ),
   budget: withEffect(blockKind({ limits, body: blocks })),
 };
 const blockCheck = byKind<ModulePlace>(BLOCKS, 'a block');
@@ -265,7 +273,11 @@ const stmtCheck = byKind<ModulePlace>(
     host_call: withEffect(hostCall),
     if: stmtKind({ condition: expr, then: statements }, { otherwise: statements }),
     match: stmtKind({ subject: expr, arms: list(stmtArm) }),
-    return: needs((around) => !around.some(isBranch), 'is a return in a branch', stmtKind({}, { value: expr })),
+    return: needs(
+      (around) => !around.some(isBranch),
+      'is a return in a branch',
+      stmtKind({}, { value: expr }),
+    ),
     yield: needs(
       (around) => around.some((one) => one !== 'while'),
       'is a yield outside of foreach and parallel',

@@ -26,7 +26,10 @@ export type ModuleCheck = Check<ModulePlace>;
 
 export const key: ModuleCheck = like(/^[^]*$/, 'a name other than __proto__');
 export const identifier: ModuleCheck = like(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a name');
-export const bindingName: ModuleCheck = like(/^(?:[A-Za-z_]|\$(?=.))[A-Za-z0-9_]*$/, 'the name of a variable');
+export const bindingName: ModuleCheck = like(
+  /^(?:[A-Za-z_]|\$(?=.))[A-Za-z0-9_]*$/,
+  'the name of a variable',
+);
 
 /** A name that the module declares somewhere. */
 export function known(
@@ -35,7 +38,8 @@ export function known(
 ): ModuleCheck {
   return (value, place) => {
     text(value, place);
-    if (!names(place).has(value as string)) throw place.problem(`is '${shown(value)}': there is no such ${what}`);
+    if (!names(place).has(value as string))
+      throw place.problem(`is '${shown(value)}': there is no such ${what}`);
   };
 }
 
@@ -53,8 +57,7 @@ const type: ModuleCheck = later(() => anyType);
 const typeKind = (name: string, required: Fields<ModulePlace> = {}): ModuleCheck =>
   object({ kind: exactly(name), ...required });
 const field = object<ModulePlace>({ name: key, type }, { is_optional: bool });
-const PRIMITIVE_NAMES =
-  'string int float bool date datetime duration money email url uuid'.split(' ');
+const PRIMITIVE_NAMES = 'string int float bool date datetime duration money email url uuid'.split(' ');
 
 const anyType = byKind<ModulePlace>(
   {

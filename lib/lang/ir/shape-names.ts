@@ -71,7 +71,8 @@ export class ModulePlace extends ShapePlace {
   use(name: string): void {
     if ((this.#scoped.get(name) ?? 0) > 0) return;
     if (this.defaultNames) {
-      if (!this.defaultNames.has(name)) throw this.problem(`is the name '${name}', which is no parameter before`);
+      if (!this.defaultNames.has(name))
+        throw this.problem(`is the name '${name}', which is no parameter before`);
     } else if (!this.#used.has(name)) this.#used.set(name, [...this.path]);
   }
 
