@@ -65,7 +65,7 @@ function asking(name: string, label: string, isProgram: boolean): ContestantSpec
             last = await grain['echo']?.({ probe: 'one', n: (total += 1) });
           return count;
         });
-        checkEqual(last, total, 'answer');
+        checkEqual(Number(last), total, 'answer');
         return sample;
       },
       close: () => host.stop(),

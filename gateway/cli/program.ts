@@ -65,10 +65,11 @@ function addDev(program: Command, cli: Cli, choose: (run: Run) => void): void {
     .command('dev')
     .summary('host the Cores of some files here, and follow the files as they change')
     .description(
-      'Hosts every exported Core of the files, on the embedded durable store, and reloads them as they change. ' +
+      'Hosts every exported Core of the files, and programs in ScaiCore (.scaicore, .scaicore-ir), on the embedded durable ' +
+        'store, and reloads them as they change. ' +
         'FILE may be a file, a folder or a pattern; without one it is `cores` of the configuration, or the folder cores/.',
     )
-    .argument('[FILE...]', 'TypeScript or JavaScript files, folders, patterns')
+    .argument('[FILE...]', 'files of TypeScript, JavaScript or ScaiCore, folders, patterns')
     .option('--port <port>', 'port to listen on, 0 for a free one (default 7400)', wholeNumber)
     .option('--host <address>', 'address to listen on; beyond loopback it needs a token (default 127.0.0.1)')
     .option('--data <folder>', '`memory` keeps nothing (default .granary)')

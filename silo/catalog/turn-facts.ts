@@ -2,33 +2,51 @@
 import type { Clock, Rng } from '../../lib/index.ts';
 import type { CoreManifest } from '../cluster-client.ts';
 import type { EnvelopeKind } from '../messaging/envelope.ts';
+import type { Turn } from './turn.ts';
 import { TurnContext } from './turn-context.ts';
 
-export interface TurnFacts {
-  readonly kind: EnvelopeKind;
+export class TurnFacts {
+  readonly #turn: Turn;
+
+  constructor(turn: Turn) {
+    this.#turn = turn;
+  }
+
+  get kind(): EnvelopeKind {
+    return this.#turn.envelope.kind;
+  }
+
   /** The flow that was asked for; of a bus delivery its `core://name/event`. */
-  readonly asked: string;
+  get asked(): string {
+    return this.#turn.envelope.flow;
+  }
+
   /** What makes this turn the same as another: its command id, mark or tick, with its grain; undefined where there is none. */
-  readonly cause: string | undefined;
+  get cause(): string | undefined {
+    const { cause, activation, envelope } = this.#turn;
+    return cause === undefined ? undefined : `${activation.name} ${envelope.principal} ${cause}`;
+  }
+
   /** Sent by a grain, the bus, a reminder or a timer: not from outside of the cluster. */
-  readonly isFromWithin: boolean;
-  readonly clock: Clock;
-  readonly rng: Rng;
+  get isFromWithin(): boolean {
+    const { chain, kind } = this.#turn.envelope;
+    return chain !== undefined || (kind !== 'call' && kind !== 'event');
+  }
+
+  get clock(): Clock {
+    return this.#turn.activation.host.clock;
+  }
+
+  get rng(): Rng {
+    return this.#turn.activation.host.rng;
+  }
+
   /** Cores of the cluster, by name. */
-  manifests(): ReadonlyMap<string, CoreManifest>;
+  manifests(): ReadonlyMap<string, CoreManifest> {
+    return this.#turn.activation.host.manifests();
+  }
 }
 
 export function turnFactsOf(ctx: object): TurnFacts {
-  const turn = TurnContext.turnOf(ctx as TurnContext);
-  const { envelope, activation } = turn;
-  const { host } = activation;
-  return {
-    kind: envelope.kind,
-    asked: envelope.flow,
-    cause: turn.cause === undefined ? undefined : `${activation.name} ${envelope.principal} ${turn.cause}`,
-    isFromWithin: envelope.chain !== undefined || (envelope.kind !== 'call' && envelope.kind !== 'event'),
-    clock: host.clock,
-    rng: host.rng,
-    manifests: () => host.manifests(),
-  };
+  return new TurnFacts(TurnContext.turnOf(ctx as TurnContext));
 }

@@ -68,18 +68,18 @@ export class ProgramRunner {
     const { engine, traits, parts } = this.#program;
     const environment = this.#environment(ctx, facts);
     const executionId = invocation.executionId ?? executionIdOf(facts);
-    const request: InvocationRequest = {
+    const request: { -readonly [K in keyof InvocationRequest]: InvocationRequest[K] } = {
       flow,
       input: invocation.input,
       identity: invocation.identity ?? identityOf(ctx),
       trigger: invocation.trigger ?? triggerOf(facts, invocation.input),
-      ...(executionId === undefined ? {} : { executionId }),
-      ...(this.#hasKey ? { instanceKey: ctx.key } : {}),
-      // Made on demand: a controller for each of a million short turns would be its largest cost.
-      ...(traits.get(flow)?.mayWait === true ? { signal: ctx.signal } : {}),
-      ...(parts.fuelMax === undefined ? {} : { fuelMax: parts.fuelMax }),
     };
-    return this.#settled(environment, engine.withEnvironment(environment).execute(request));
+    if (executionId !== undefined) request.executionId = executionId;
+    if (this.#hasKey) request.instanceKey = ctx.key;
+    // Made on demand: a controller for each of a million short turns would be its largest cost.
+    if (traits.get(flow)?.mayWait === true) request.signal = ctx.signal;
+    if (parts.fuelMax !== undefined) request.fuelMax = parts.fuelMax;
+    return this.#settled(environment, engine.execute(request, environment));
   }
 
   resume(ctx: ProgramContext, input: FlowInput, resolvedBy = ctx.principal): unknown {
@@ -88,11 +88,8 @@ export class ProgramRunner {
     if (typeof resolution !== 'object' || resolution === null || Array.isArray(resolution))
       throw invalidInput('resolution must be an object, such as { "decision": "approve" }');
     const environment = this.#environment(ctx, turnFactsOf(ctx));
-    const resumed = this.#program.engine.withEnvironment(environment).resume({
-      checkpointId,
-      resolution: resolution as FlowInput,
-      signal: ctx.signal,
-    });
+    const request = { checkpointId, resolution: resolution as FlowInput, signal: ctx.signal };
+    const resumed = this.#program.engine.resume(request, environment);
     return this.#settled(environment, resumed, (taken) => {
       const settlement = { status: 'resolved', resolution, resolved_by: resolvedBy } as const;
       emitSettled(ctx, environment, taken, settlement);
@@ -106,7 +103,7 @@ export class ProgramRunner {
     // Resolved in the meantime: its reminder was on its way.
     if (!(await environment.load(checkpointId))) return null;
     const settlement = { status: 'expired', resolution: null, resolved_by: null } as const;
-    const result = await this.#program.engine.withEnvironment(environment).expire(checkpointId);
+    const result = await this.#program.engine.expire(checkpointId, environment);
     // That nobody answered may be the end of the execution. It had no effect then, and the checkpoint is gone for good.
     const isOver = result.status === 'FAILED' && environment.memory.writes === 0 && environment.emitted === 0;
     if (isOver && environment.taken && !environment.failure && !isMismatch(result)) {
@@ -231,12 +228,14 @@ export function identityOf({ principal, tenant }: ProgramContext): JsonValue {
   return { principal, tenant };
 }
 
+const CALLED = Object.freeze({ type: 'API' } as const);
+
 export function triggerOf(
   { kind, asked }: TurnFacts,
   data: FlowInput,
 ): NonNullable<InvocationRequest['trigger']> {
   if (kind === 'bus' || kind === 'event') return { type: 'EVENT', name: asked, data };
-  return { type: 'API' };
+  return CALLED;
 }
 
 /** Programs throw errors of theirs; hosts throw coded ones. */

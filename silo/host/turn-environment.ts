@@ -40,14 +40,6 @@ export function reminderOf(checkpointId: string): string {
 }
 
 export class TurnEnvironment implements HostEnvironment, CheckpointBackend, EventSink {
-  readonly memory: GrainMemory;
-  readonly clock: Clock;
-  readonly rng: Rng;
-  readonly modelProviders: ModelProvider | undefined;
-  readonly plugins: PluginHost | undefined;
-  readonly reference: ReferenceStore | undefined;
-  readonly config: Readonly<Record<string, JsonValue>> | undefined;
-  readonly statelessMemory: 'none' | 'shared';
   /** The checkpoint that was taken out to go on from, with its version. */
   taken: { readonly record: CheckpointRecord; readonly version: number } | undefined = undefined;
   failure: unknown = undefined;
@@ -56,22 +48,49 @@ export class TurnEnvironment implements HostEnvironment, CheckpointBackend, Even
   readonly #ctx: ProgramContext;
   readonly #facts: TurnFacts;
   readonly #core: string;
-  readonly #telemetry: ((event: EngineEvent) => void) | undefined;
+  readonly #parts: ProgramParts;
+  #memory: GrainMemory | undefined = undefined;
   #dispatcher: CoreCalls | undefined = undefined;
 
   constructor(core: string, ctx: ProgramContext, facts: TurnFacts, parts: ProgramParts) {
     this.#core = core;
     this.#ctx = ctx;
     this.#facts = facts;
-    this.#telemetry = parts.telemetry;
-    this.memory = new GrainMemory(ctx);
-    this.clock = facts.clock;
-    this.rng = facts.rng;
-    this.modelProviders = parts.models;
-    this.plugins = parts.plugins;
-    this.reference = parts.reference;
-    this.config = parts.config;
-    this.statelessMemory = parts.statelessMemory ?? 'none';
+    this.#parts = parts;
+  }
+
+  // Getters, because most turns ask for next to nothing of it.
+
+  get memory(): GrainMemory {
+    return (this.#memory ??= new GrainMemory(this.#ctx));
+  }
+
+  get clock(): Clock {
+    return this.#facts.clock;
+  }
+
+  get rng(): Rng {
+    return this.#facts.rng;
+  }
+
+  get modelProviders(): ModelProvider | undefined {
+    return this.#parts.models;
+  }
+
+  get plugins(): PluginHost | undefined {
+    return this.#parts.plugins;
+  }
+
+  get reference(): ReferenceStore | undefined {
+    return this.#parts.reference;
+  }
+
+  get config(): Readonly<Record<string, JsonValue>> | undefined {
+    return this.#parts.config;
+  }
+
+  get statelessMemory(): 'none' | 'shared' {
+    return this.#parts.statelessMemory ?? 'none';
   }
 
   get checkpoints(): CheckpointBackend {
@@ -93,19 +112,19 @@ export class TurnEnvironment implements HostEnvironment, CheckpointBackend, Even
     return { tenant, core: this.#core, key };
   }
 
-  readonly log = (level: string, message: JsonValue, scope: ExecutionScope): void => {
+  log(level: string, message: JsonValue, scope: ExecutionScope): void {
     const { log } = this.#ctx;
     const fields = { execution: scope.executionId, flow: scope.flow };
     const text = typeof message === 'string' ? message : JSON.stringify(message);
     if (level === 'debug' || level === 'warn' || level === 'error') log[level](fields, text);
     else log.info(fields, text);
-  };
+  }
 
   // --- events ------------------------------------------------------------------------------------------------------
 
   publish(event: EngineEvent): void {
     try {
-      if (event.is_telemetry) this.#telemetry?.(event);
+      if (event.is_telemetry) this.#parts.telemetry?.(event);
       else {
         this.#ctx.emit(event.type, event.payload);
         this.emitted += 1;

@@ -6,10 +6,12 @@ import path from 'node:path';
 import { type AnyCore, GrainError } from '../../../lib/index.ts';
 import {
   compile,
-  type Diagnostic,
+  DIAGNOSTICS,
   IRSerializer,
   type IRModule,
+  renderDiagnostics,
   SourceText,
+  verifyModule,
 } from '../../../lib/lang/index.ts';
 import { programCores, type ProgramParts } from '../../../silo/index.ts';
 import { shownPath } from '../shown-path.ts';
@@ -42,7 +44,11 @@ export function loadProgram(file: string, partsFor: PartsFor, onImport: OnImport
 
 function readBundle(file: string): IRModule {
   try {
-    return new IRSerializer().deserialize(readFileSync(file));
+    const module = new IRSerializer().deserialize(readFileSync(file));
+    // A bundle may come from anywhere: what the compiler refuses is refused here, too.
+    const [finding] = verifyModule(module).filter(({ code }) => DIAGNOSTICS[code].severity === 'error');
+    if (!finding) return module;
+    throw new TypeError(`error[${finding.code}]: ${finding.message}`);
   } catch (cause) {
     const problem = cause instanceof Error ? cause.message : String(cause);
     throw new GrainError('ERR_CORE_FILE', { message: `${shownPath(file)}: ${problem}`, file }, { cause });
@@ -60,10 +66,15 @@ function compileFile(file: string, onImport: OnImport): IRModule {
       return undefined;
     }
   };
-  const { module, diagnostics } = compile(new SourceText(nameOf(file), textOf(file)), { read });
+  const { module, diagnostics, droppedCount } = compile(new SourceText(nameOf(file), textOf(file)), { read });
+  if (module) return module;
   const errors = diagnostics.filter(({ severity }) => severity === 'error');
-  if (module && errors.length === 0) return module;
-  throw new GrainError('ERR_CORE_FILE', { message: diagnosticsText(errors), file });
+  const shown = errors.slice(0, SHOWN_MAX);
+  const more = errors.length - shown.length + droppedCount;
+  const count = errors.length === 1 ? 'an error' : `${errors.length + droppedCount} errors`;
+  const rest = more > 0 ? `\n\nand ${more} more` : '';
+  const message = `${shownPath(file)} has ${count}\n\n${renderDiagnostics(shown)}${rest}`;
+  throw new GrainError('ERR_CORE_FILE', { message, file });
 }
 
 function textOf(file: string): string {
@@ -78,29 +89,4 @@ function textOf(file: string): string {
 /** As imports name files: with slashes, from the present folder where it is inside of it. */
 function nameOf(file: string): string {
   return shownPath(file).split(path.sep).join('/');
-}
-
-/** One after the other, each with its line and what to do about it. */
-export function diagnosticsText(diagnostics: readonly Diagnostic[]): string {
-  const shown = diagnostics.slice(0, SHOWN_MAX).map(diagnosticText);
-  const more = diagnostics.length - shown.length;
-  return [...shown, ...(more > 0 ? [`and ${more} more`] : [])].join('\n');
-}
-
-function diagnosticText({ code, severity, message, source, span, hint, related = [] }: Diagnostic): string {
-  const { line, column } = source.positionAt(span.start);
-  const text = source.lineText(line);
-  const width = Math.max(1, Math.min(span.end - span.start, text.length - column + 1));
-  const indent = text.slice(0, column - 1).replace(/[^\t]/g, ' ');
-  const places = related.map((other) => {
-    const at = other.source.positionAt(other.span.start);
-    return `    ${other.source.name}:${at.line}:${at.column}: ${other.message}`;
-  });
-  return [
-    `${source.name}:${line}:${column}: ${severity}[${code}]: ${message}`,
-    `    ${text}`,
-    `    ${indent}${'^'.repeat(width)}`,
-    ...places,
-    ...(hint === undefined ? [] : [`    hint: ${hint}`]),
-  ].join('\n');
 }

@@ -83,7 +83,7 @@ describe('Files of Cores', () => {
     await assert.rejects(load('throws.ts'), /throws\.ts:4:\d+: boom/);
     await assert.rejects(load('missing.ts'), /nowhere\.ts/);
     await assert.rejects(load('plain.ts'), /plain\.ts exports no Core/);
-    await assert.rejects(load('core.scaicore'), /the ScaiCore language is not there yet/);
+    await assert.rejects(load('core.scaicore'), /error\[E105\]: .*\n --> .*core\.scaicore:2:1/);
   });
 
   it('sample input: made of the required properties, with the key of the path', () => {
