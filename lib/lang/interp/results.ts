@@ -7,6 +7,7 @@ import type { Execution } from './execution.ts';
 import type { Task } from './frame.ts';
 import { type CheckpointRecord, type ExecutionResult, ExecutionStatus } from './host-environment.ts';
 import type { Program } from './program.ts';
+import { uuidFrom } from './stdlib/host-calls.ts';
 
 const NO_USAGE: ExecutionResult['usage'] = Object.freeze({
   llmCalls: 0,
@@ -65,7 +66,7 @@ export function recordOf(task: Task, program: Program & ResumableProgram): Check
   const [outermost] = state.frames;
   const blockIndex = outermost?.path[0];
   return {
-    checkpoint_id: `chk_${env.rng.hex(16)}`,
+    checkpoint_id: uuidFrom(env.rng.hex(16)),
     core_name: scope.core,
     core_version: scope.coreVersion,
     execution_id: scope.executionId,

@@ -31,7 +31,7 @@ export const HOST_CALLS: Readonly<Record<string, HostCall>> = {
 };
 
 /** Version 4: random, with the bits that say so. */
-function uuidFrom(hex: string): string {
+export function uuidFrom(hex: string): string {
   const variant = ((Number.parseInt(hex.slice(16, 18), 16) & 0x3f) | 0x80).toString(16).padStart(2, '0');
   const parts = [
     hex.slice(0, 8),
