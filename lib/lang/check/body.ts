@@ -43,6 +43,16 @@ export interface PureCall {
   readonly report: Report;
 }
 
+/** What a body has done, and what is left to say about it. */
+export interface BodyTrace {
+  readonly effects: EffectBits;
+  readonly calls: ReadonlySet<string>;
+  readonly pureCalls: readonly PureCall[];
+  /** Variables that nobody reads. */
+  readonly unread: readonly Variable[];
+  readonly report: Report;
+}
+
 export interface BodyPasses {
   readonly infer: (body: Body, expr: Expr, expected?: Type) => Type;
   readonly check: (body: Body, expr: Expr, expected: Type, code?: DiagnosticCode) => Type;
@@ -86,6 +96,12 @@ export class Body {
     this.report = scope.report;
     this.#passes = passes;
     this.head = head;
+  }
+
+  get trace(): BodyTrace {
+    const { effects, calls, pureCalls, report } = this;
+    const unread = this.allVariables.filter(({ isRead, kind }) => !isRead && kind === 'local');
+    return { effects, calls, pureCalls, unread, report };
   }
 
   infer(expr: Expr, expected?: Type): Type {

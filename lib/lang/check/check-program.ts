@@ -4,7 +4,7 @@ import { DYNAMIC } from '../types/construct.ts';
 import type { Type } from '../types/type.ts';
 import { TypeTable } from '../types/type-table.ts';
 import { checkExpr } from './assignability.ts';
-import { Body, type BodyPasses } from './body.ts';
+import { Body, type BodyPasses, type BodyTrace } from './body.ts';
 import { checkCallable } from './check-callable.ts';
 import { checkCore } from './check-core.ts';
 import { checkStatements } from './check-statement.ts';
@@ -35,16 +35,23 @@ export function checkProgram(loaded: LoadedProgram, diagnostics: Diagnostics): C
     declarations.callables.map((declaration) => [declaration.name, headOf(declaration, resolver)]),
   );
   const table = new TypeTable(types);
-  const program = new ProgramContext({ table, resolver, tables, heads, usedDeclarations: used });
+  const program = new ProgramContext({
+    table,
+    resolver,
+    tables,
+    heads,
+    usedDeclarations: used,
+    idCount: loaded.nextId,
+  });
 
   const { core, entry } = declarations;
   if (core) checkCore(new Body(program, entry, 'constant', PASSES), core);
   const bodies = checkBodies(program);
   const tests = declarations.tests.map(({ node, scope }) => checkTest(program, node, scope, PASSES));
-  const effects = closeEffects(new Map([...bodies].map(([name, { body }]) => [name, body])));
-  for (const body of [...[...bodies.values()].map((checked) => checked.body), ...tests])
-    reportImpureCalls(body, effects);
-  reportUnused(declarations, program, [...[...bodies.values()].map((checked) => checked.body), ...tests]);
+  const effects = closeEffects(bodies);
+  const all = [...bodies.values(), ...tests.map(({ trace }) => trace)];
+  for (const trace of all) reportImpureCalls(trace, effects);
+  reportUnused(declarations, program, all);
 
   const callables = new Map<string, CheckedCallable>();
   for (const { name, node, scope } of declarations.callables)
@@ -61,7 +68,7 @@ export function checkProgram(loaded: LoadedProgram, diagnostics: Diagnostics): C
     entry: entry.module.file,
     files: declarations.scopes.map(({ module }) => module.file),
     typeOf: (expr) => program.typeOf(expr),
-    resolutionOf: (expr) => program.resolutions[expr.id],
+    resolutionOf: (expr) => program.resolutionOf(expr),
     typeOfNode: (node) => resolver.typeOf(node),
     typeOfBlock: (block) => program.blockTypes.get(block) ?? DYNAMIC,
     types,
@@ -87,7 +94,8 @@ function headOf(declaration: CallableDeclaration, resolver: TypeResolver): Calla
   return { declaration, params, result: node.result && resolver.resolve(node.result, scope) };
 }
 
-type CheckedBodies = Map<string, { readonly body: Body; readonly result: Type }>;
+/** What is left of a body when it is checked; the rest of it is let go. */
+type CheckedBodies = Map<string, BodyTrace & { readonly result: Type }>;
 
 /** Each once, in the order of the text; but those whose result has to be found out come before their callers. */
 function checkBodies(program: ProgramContext): CheckedBodies {
@@ -100,18 +108,18 @@ function checkBodies(program: ProgramContext): CheckedBodies {
     const isDeep = open.size > INFER_DEPTH_MAX || program.depth > TREE_DEPTH_MAX;
     if (!head || open.has(name) || isDeep) return DYNAMIC;
     open.add(name);
-    const checked = checkCallable(program, head, PASSES);
+    const { body, result } = checkCallable(program, head, PASSES);
     open.delete(name);
-    bodies.set(name, checked);
-    return checked.result;
+    bodies.set(name, { ...body.trace, result });
+    return result;
   };
   program.inferResult = check;
   for (const name of program.heads.keys()) check(name);
   return bodies;
 }
 
-function reportImpureCalls(body: Body, effects: ReadonlyMap<string, number>): void {
-  for (const { callable, span, place, report } of body.pureCalls) {
+function reportImpureCalls(trace: BodyTrace, effects: ReadonlyMap<string, number>): void {
+  for (const { callable, span, place, report } of trace.pureCalls) {
     if ((effects.get(callable) ?? 0) === 0) continue;
     const hint = 'put its result into a variable before';
     report('E312', span, `'${callable}' does more than compute, so it cannot be called in ${place}`, {

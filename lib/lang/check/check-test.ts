@@ -48,7 +48,7 @@ function checkPart(body: Body, part: TestPartNode): void {
     case 'when': {
       const { call, binding } = part;
       const type = body.infer(call);
-      const isCall = call.kind === 'call' && body.program.resolutions[call.id]?.kind === 'callable';
+      const isCall = call.kind === 'call' && body.program.resolutionOf(call)?.kind === 'callable';
       if (!isCall && call.kind !== 'expr_error' && call.kind !== 'call')
         body.error('E203', call.span, '@when calls a flow');
       if (binding) bindName(body, binding, type);

@@ -1,14 +1,14 @@
 // Last pass: names that nobody uses (W401). Names that begin with `_` are meant to be.
-import type { Body } from './body.ts';
+import type { BodyTrace } from './body.ts';
 import type { Declarations } from './declarations.ts';
 import type { ProgramContext } from './program-context.ts';
 
 export function reportUnused(
   declarations: Declarations,
   program: ProgramContext,
-  bodies: Iterable<Body>,
+  traces: Iterable<BodyTrace>,
 ): void {
-  for (const body of bodies) reportVariables(body);
+  for (const trace of traces) reportVariables(trace);
   reportImports(declarations, program);
   const { entry } = declarations;
   for (const declaration of [...declarations.types, ...declarations.callables]) {
@@ -24,11 +24,9 @@ export function reportUnused(
       entry.report('W401', node.alias.span, `plugin '${alias}' is never used`);
 }
 
-function reportVariables(body: Body): void {
-  for (const { name, kind, span, isRead, isScoped } of body.allVariables) {
-    const isReported = kind === 'local' && !isScoped && !isRead && !name.startsWith('_');
-    if (isReported) body.error('W401', span, `'${name}' is never read`);
-  }
+function reportVariables({ unread, report }: BodyTrace): void {
+  for (const { name, span, isScoped } of unread)
+    if (!isScoped && !name.startsWith('_')) report('W401', span, `'${name}' is never read`);
 }
 
 function reportImports({ imports }: Declarations, program: ProgramContext): void {

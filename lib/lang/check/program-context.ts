@@ -38,8 +38,8 @@ export class ProgramContext {
   readonly resolver: TypeResolver;
   readonly tables: CoreTables;
   readonly heads: ReadonlyMap<string, CallableHead>;
-  readonly types: Type[] = [];
-  readonly resolutions: Resolution[] = [];
+  readonly types: Type[];
+  readonly resolutions: Resolution[];
   readonly blockTypes = new Map<BlockStmt | MatchStmt, Type>();
   readonly usedDeclarations: Set<Declaration>;
   readonly usedPlugins = new Set<string>();
@@ -54,12 +54,17 @@ export class ProgramContext {
     readonly tables: CoreTables;
     readonly heads: ReadonlyMap<string, CallableHead>;
     readonly usedDeclarations: Set<Declaration>;
+    /** Above all ids of expressions. */
+    readonly idCount: number;
   }) {
     this.table = parts.table;
     this.resolver = parts.resolver;
     this.tables = parts.tables;
     this.heads = parts.heads;
     this.usedDeclarations = parts.usedDeclarations;
+    // Of their full size at once: filled out of order, they would be kept as slow tables.
+    this.types = new Array<Type>(parts.idCount);
+    this.resolutions = new Array<Resolution>(parts.idCount);
   }
 
   resolveType(node: TypeNode, scope: ModuleScope): Type {
@@ -77,6 +82,11 @@ export class ProgramContext {
 
   typeOf(expr: Expr): Type {
     return this.types[expr.id] ?? DYNAMIC;
+  }
+
+  /** Undefined for what is not resolved. */
+  resolutionOf(expr: Expr): Resolution | undefined {
+    return this.resolutions[expr.id];
   }
 
   resultOf(name: string): Type {
