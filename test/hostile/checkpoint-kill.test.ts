@@ -16,7 +16,7 @@ const PROGRAM = `
 @flow submit(order_id: string, amount: float): string {
     memory.steps.add("submitted")
     decision = @checkpoint approval {
-        present = { prompt = "Approve \${order_id}?"  payload = { amount = amount } }
+        present = { prompt = "Approve \${order_id}?", payload = { amount = amount } }
         options = ["yes", "no"]
         timeout = 1h
     }
