@@ -61,7 +61,7 @@ export function refuseInBranch(task: Task): void {
 }
 
 /** The simple form: the decision, or all of the resolution if it has none. */
-function decisionOf(resolution: JsonValue): JsonValue {
+export function decisionOf(resolution: JsonValue): JsonValue {
   return isObject(resolution) && Object.hasOwn(resolution, 'decision')
     ? fieldOf(resolution, 'decision')
     : resolution;

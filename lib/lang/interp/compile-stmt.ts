@@ -59,7 +59,7 @@ export function emitEffect(
   out.emit((pc) => {
     const next = pc + 1;
     return (frame, task) => {
-      const answer = effect(frame.slots);
+      const answer = effect(frame.slots, frame.budget);
       if (isPromise(answer))
         return waitFor(task, answer, (at, _task, value: JsonValue) => {
           at.slots[slot] = value;

@@ -2,6 +2,7 @@
 // once where the host answers at once.
 import { isPromise, type MaybePromise } from '../../base/maybe-promise.ts';
 import type { IRBindings, IRExpr, IRMemoryOp, IRStmt, JsonValue } from '../ir/ir.ts';
+import type { Budget } from './budget.ts';
 import { compileEx } from './compile-expr.ts';
 import { ScaiCoreError } from './errors.ts';
 import { askHost, type Execution, executionOf } from './execution.ts';
@@ -24,7 +25,7 @@ import {
   withPath,
 } from './values.ts';
 
-export type Effect = (slots: Slots) => MaybePromise<JsonValue>;
+export type Effect = (slots: Slots, budget: Budget | undefined) => MaybePromise<JsonValue>;
 type StmtOf<Kind extends IRStmt['kind']> = IRStmt & { readonly kind: Kind };
 
 /** Of statements that may wait, other than calls of flows. */

@@ -4,7 +4,7 @@
 //   X2. Ids of calls are given out in the order of the calls, and their count is part of a checkpoint: a run that goes on
 //       elsewhere asks with the same ids.
 import { isPromise, type MaybePromise } from '../../base/maybe-promise.ts';
-import type { IRConfigParam, IRModel, JsonValue } from '../ir/ir.ts';
+import type { IRConfigParam, IRModel, IRModule, JsonValue } from '../ir/ir.ts';
 import { ScaiCoreError } from './errors.ts';
 import type {
   ExecutionScope,
@@ -31,6 +31,7 @@ export interface Usage {
 
 /** What executions need to know of their program. */
 export interface ExecutionProgram {
+  readonly module: IRModule;
   readonly core: string;
   readonly configParams: ReadonlyMap<string, IRConfigParam>;
   readonly models: ReadonlyMap<string, IRModel>;

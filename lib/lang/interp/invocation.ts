@@ -1,5 +1,5 @@
 // What an invocation brings: input checked against the parameters, and the partition of memory that it belongs to.
-import { checkValue } from '../ir/check-value.ts';
+import { readValue } from '../ir/check-value.ts';
 import type { IRFlow, IRInstance, IRModule, JsonValue } from '../ir/ir.ts';
 import { ScaiCoreError } from './errors.ts';
 import type { InvocationRequest } from './host-environment.ts';
@@ -23,19 +23,17 @@ export function argumentsOf(
   const args = flow.params.map(({ name, type, default: initial }) => {
     const value = Object.hasOwn(input, name) ? input[name] : undefined;
     if (value === undefined && initial !== undefined) return undefined;
-    const checked = checkValue(value, type, module.types);
-    for (const { path, message } of checked.issues) issues.push(placed(name, path, message));
-    return checked.value;
+    const read = readValue(value ?? null, type, module.types);
+    if (read.issues && value === undefined) issues.push(`${name} is missing`);
+    else
+      for (const { path, message } of read.issues ?? [])
+        issues.push(`${[name, ...path].join('.')}: ${message}`);
+    return read.value;
   });
   if (isOwnCaller(request)) issues.push(...unknownNames(flow, input, module.instance));
   if (issues.length === 0) return args;
   const message = `the input of '${flow.name}' is not right: ${issues.slice(0, 5).join('; ')}`;
   throw new ScaiCoreError('InvalidInputError', message, { flow: flow.name, issues });
-}
-
-function placed(name: string, path: string, message: string): string {
-  const dot = path === '' || path.startsWith('[') ? '' : '.';
-  return `${name}${dot}${path}: ${message}`;
 }
 
 /** Events and the like carry what their sender put in; who calls a flow by name can be told of a name that is wrong. */

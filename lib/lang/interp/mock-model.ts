@@ -1,5 +1,5 @@
 // A model that says what it was told to: for tests. Owns the order of its answers, and a plausible one where none is left.
-import type { IRType, JsonValue } from '../ir/ir.ts';
+import type { JsonValue } from '../ir/ir.ts';
 import type {
   ModelCallRequest,
   ModelProvider,
@@ -7,7 +7,7 @@ import type {
   ModelResult,
   ModelUsage,
 } from './host-environment.ts';
-import { isList, isObject, type MutableObject } from './values.ts';
+import { fieldOf, isList, isObject, type MutableObject } from './values.ts';
 
 /** Data, text as it is, a whole result, an error to throw, or a function that gives one of these. */
 export type MockAnswer = JsonValue | Error | { readonly result: Partial<ModelResult> };
@@ -53,8 +53,11 @@ export class MockModelProvider implements ModelProvider {
     const whole: ModelResult = { text: '', usage, finish: 'stop', model: request.model.model };
     if (answer instanceof Error) throw answer;
     if (answer === undefined) {
-      const value = request.outputType ? plausible(request.outputType) : 'text';
-      return { ...whole, text: JSON.stringify(value) };
+      const { outputSchema } = request;
+      return {
+        ...whole,
+        text: outputSchema === undefined ? 'text' : JSON.stringify(plausible(outputSchema)),
+      };
     }
     if (isScripted(answer)) return { ...whole, ...answer.result };
     return { ...whole, text: typeof answer === 'string' ? answer : JSON.stringify(answer) };
@@ -103,45 +106,54 @@ function lettersOf(text: string): readonly number[] {
   return counts;
 }
 
-const PRIMITIVE_VALUES: Readonly<Record<string, JsonValue>> = {
-  string: 'text',
-  int: 1,
-  float: 1.5,
-  bool: true,
-  money: 1,
+const FORMATS: Readonly<Record<string, JsonValue>> = {
   date: '2026-01-01',
-  datetime: '2026-01-01T00:00:00Z',
-  duration: 1000,
+  'date-time': '2026-01-01T00:00:00Z',
   email: 'a@example.com',
-  url: 'https://example.com',
+  uri: 'https://example.com',
   uuid: '00000000-0000-4000-8000-000000000000',
 };
 
-/** A value of the type; of named ones nothing is known here, so null. */
-function plausible(type: IRType): JsonValue {
-  switch (type.kind) {
-    case 'primitive':
-      return PRIMITIVE_VALUES[type.name] ?? null;
+/** A value that fits the schema, as small as may be. */
+function plausible(schema: JsonValue, root = schema, depth = 0): JsonValue {
+  if (!isObject(schema) || depth > 20) return null;
+  const at = (name: string): JsonValue => fieldOf(schema, name);
+  const of = (inner: JsonValue): JsonValue => plausible(inner, root, depth + 1);
+  const reference = at('$ref');
+  if (typeof reference === 'string') return of(definition(root, reference.replace('#/$defs/', '')));
+  const [options, anyOf] = [at('enum'), at('anyOf')];
+  if (isList(options)) return options[0] ?? null;
+  // What may be null may end there: types that contain themselves would never end otherwise.
+  if (isList(anyOf)) return anyOf.some(isNullSchema) && depth > 3 ? null : of(anyOf[0] ?? null);
+  const type = at('type');
+  switch (isList(type) ? type[0] : type) {
+    case 'string':
+      return FORMATS[String(at('format'))] ?? 'text';
+    case 'integer':
+      return 1;
+    case 'number':
+      return 1.5;
+    case 'boolean':
+      return true;
     case 'array':
-      return [plausible(type.item as IRType)];
-    case 'map':
-      return { key: plausible(type.value as IRType) };
+      return depth > 3 ? [] : [of(at('items'))];
     case 'object': {
       const value: MutableObject = {};
-      for (const field of type.fields) value[field.name] = plausible(field.type as IRType);
+      const properties = at('properties');
+      if (isObject(properties))
+        for (const name of Object.keys(properties)) value[name] = of(fieldOf(properties, name));
       return value;
     }
-    case 'enum':
-      return type.symbols[0] ?? null;
-    case 'union':
-      return type.members[0] ? plausible(type.members[0] as IRType) : null;
-    case 'optional':
-      return plausible(type.inner as IRType);
-    case 'literal':
-      return type.value;
-    case 'named':
-    case 'null':
-    case 'dynamic':
+    default:
       return null;
   }
+}
+
+function isNullSchema(schema: JsonValue): boolean {
+  return isObject(schema) && schema['type'] === 'null';
+}
+
+function definition(root: JsonValue, name: string): JsonValue {
+  const definitions = isObject(root) ? fieldOf(root, '$defs') : null;
+  return isObject(definitions) ? fieldOf(definitions, name) : null;
 }

@@ -286,7 +286,7 @@ function isDay(text: string): boolean {
 function readDatetime(value: JsonValue): JsonValue | undefined {
   if (typeof value !== 'string' || !DATETIME.test(value) || !isDay(value)) return undefined;
   const at = new Date(value);
-  return Number.isNaN(at.getTime()) ? undefined : at.toISOString();
+  return Number.isNaN(at.getTime()) ? undefined : at.toISOString().replace('.000Z', 'Z');
 }
 
 function readDuration(value: JsonValue): JsonValue | undefined {
