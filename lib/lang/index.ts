@@ -75,3 +75,4 @@ export {
   MockModelProvider,
   type MockScript,
 } from './interp/mock-model.ts';
+export { runTest, type RunTestOptions, type TestFailure, type TestOutcome } from './interp/test-runner.ts';

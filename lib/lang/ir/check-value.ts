@@ -72,7 +72,10 @@ class ValueReader {
         return this.#object(value, type, depth);
       case 'enum':
         if (typeof value === 'string' && type.symbols.includes(value)) return value;
-        return this.#wrong(value, `expected one of ${type.symbols.slice(0, 20).join(', ')}, found ${shown(value)}`);
+        return this.#wrong(
+          value,
+          `expected one of ${type.symbols.slice(0, 20).join(', ')}, found ${shown(value)}`,
+        );
       case 'literal':
         if (value === type.value) return value;
         return this.#wrong(value, `expected ${JSON.stringify(type.value)}, found ${shown(value)}`);
@@ -286,7 +289,7 @@ function isDay(text: string): boolean {
 function readDatetime(value: JsonValue): JsonValue | undefined {
   if (typeof value !== 'string' || !DATETIME.test(value) || !isDay(value)) return undefined;
   const at = new Date(value);
-  return Number.isNaN(at.getTime()) ? undefined : at.toISOString().replace('.000Z', 'Z');
+  return Number.isNaN(at.getTime()) ? undefined : at.toISOString();
 }
 
 function readDuration(value: JsonValue): JsonValue | undefined {

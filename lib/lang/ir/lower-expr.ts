@@ -138,9 +138,11 @@ export function lowerValue(body: LoweringBody, expr: Expr, out: IRStmt[]): IRExp
   }
 }
 
-/** Of what is known to be pure. */
+/** Of what is known to be pure: calls of own functions in it are pure calls. */
 export function lowerPure(body: LoweringBody, expr: Expr): IRExpr {
-  return lowerValue(body, expr, []);
+  const hoisted: IRStmt[] = [];
+  const value = lowerValue(body, expr, hoisted);
+  return hoisted.length === 0 ? value : withPureCalls(value, hoisted);
 }
 
 export function lowerBindings(
@@ -563,12 +565,10 @@ function lowerArgument(body: LoweringBody, value: Expr, out: IRStmt[]): IRExpr |
 
 /** Calls of own functions inside are pure calls: the checker saw to it that they are. */
 export function lowerLambda(body: LoweringBody, lambda: Of<'lambda'>): IRLambda {
-  const hoisted: IRStmt[] = [];
-  const value = lowerValue(body, lambda.body, hoisted);
   return {
     kind: 'lambda',
     params: lambda.params.map(({ text }) => text),
-    body: hoisted.length === 0 ? value : withPureCalls(value, hoisted),
+    body: lowerPure(body, lambda.body),
   };
 }
 

@@ -9,7 +9,7 @@ import type { IRProperty, IRTest } from './ir-test.ts';
 import { LOWERING_PASSES, lowerBlocks, lowerStatements } from './lower-body.ts';
 import { irType, literal, LoweringBody, LoweringProgram, type Origin, ref } from './lower-context.ts';
 import { lowerHead } from './lower-core.ts';
-import { hasEffect, lowerValue } from './lower-expr.ts';
+import { hasEffect, lowerPure, lowerValue } from './lower-expr.ts';
 
 export interface Lowered {
   readonly module: IRModule;
@@ -49,7 +49,7 @@ function lowerCallable(program: LoweringProgram, callable: CheckedCallable): IRF
     params: params.map((param): IRParam => ({
       name: param.name,
       type: irType(param.type),
-      ...(param.initial && { default: lowerValue(body, param.initial, []) }),
+      ...(param.initial && { default: lowerPure(body, param.initial) }),
     })),
     return_type: irType(result),
     body: node.kind === 'pipeline' ? returning(body, node.body) : lowerBlocks(body, node.body),

@@ -1,0 +1,34 @@
+// The examples in ScaiCore: each compiles without a remark, is in canonical form, and passes its own tests.
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { FakeClock } from '../../../lib/index.ts';
+import { compile, renderDiagnostics, runTest, SourceText } from '../../../lib/lang/index.ts';
+
+const folder = fileURLToPath(new URL('./', import.meta.url));
+const programs = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) =>
+  file.endsWith('.scaicore'),
+);
+
+describe('examples in ScaiCore', () => {
+  for (const file of programs) {
+    const { module, tests, diagnostics } = compile(
+      new SourceText(file, readFileSync(`${folder}${file}`, 'utf8')),
+    );
+
+    it(`${file}, compiled, leaves nothing to remark`, () => {
+      assert.equal(renderDiagnostics(diagnostics), '');
+      assert.ok(tests.length > 0, 'it has tests of its own');
+    });
+
+    for (const test of tests)
+      it(`${file}, its own test "${test.title}", passes`, async () => {
+        assert.ok(module);
+        const { failures } = await runTest(module, test, {
+          clock: new FakeClock({ defer: queueMicrotask }),
+          seed: 1,
+        });
+        assert.deepEqual(failures, []);
+      });
+  }
+});
