@@ -90,25 +90,7 @@ export function compare(left: JsonValue, right: JsonValue): number {
     typeof left === typeof right &&
     (typeof left === 'number' || typeof left === 'string' || typeof left === 'boolean');
   if (!isOrdered) throw incomparable(left, right);
-  if (typeof left === 'string' && left.length !== (right as string).length)
-    return compareTexts(left, right as string);
   return (left as number) < (right as number) ? -1 : (left as number) > (right as number) ? 1 : 0;
-}
-
-/** A datetime without milliseconds would sort behind the same second with some: `.` comes before `Z`. */
-function compareTexts(left: string, right: string): number {
-  const areTimes = isTime(left) && isTime(right);
-  const [a, b] = areTimes ? [padded(left), padded(right)] : [left, right];
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-/** `2026-01-31T10:00:00Z`, with milliseconds or without. */
-function isTime(text: string): boolean {
-  return (text.length === 20 || text.length === 24) && text[10] === 'T' && text.endsWith('Z');
-}
-
-function padded(text: string): string {
-  return text.length === 24 ? text : `${text.slice(0, 19)}.000Z`;
 }
 
 export function incomparable(left: JsonValue, right: JsonValue): ScaiCoreError {

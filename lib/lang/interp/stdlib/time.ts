@@ -98,13 +98,13 @@ function msOf(value: string): number {
   return found;
 }
 
-/** The one form of datetimes: milliseconds only where there are some. */
+/** The one form of datetimes, always with milliseconds: so their order as text is that in time. */
 export function datetimeText(ms: number): string {
   const date = new Date(Math.round(ms));
   const year = date.getUTCFullYear();
   if (!(year >= 0 && year <= 9999))
     throw new ScaiCoreError('ArithmeticError', 'the date is outside of the years 0 to 9999');
-  return date.toISOString().replace('.000Z', 'Z');
+  return date.toISOString();
 }
 
 export function parseDatetime(value: string): string {
@@ -154,7 +154,7 @@ export const DATE_METHODS: StdMethods = {
   plus_days: (_x, self, days) => fromDays(daysOf(text(self)) + whole(days)),
   days_until: (_x, self, other) => daysOf(text(other)) - daysOf(text(self)),
   to_string: (_x, self) => parseDate(text(self)),
-  at_start: (_x, self) => `${parseDate(text(self))}T00:00:00Z`,
+  at_start: (_x, self) => `${parseDate(text(self))}T00:00:00.000Z`,
 };
 
 export const DATETIME_METHODS: StdMethods = {
