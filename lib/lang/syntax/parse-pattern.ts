@@ -6,6 +6,9 @@ import { T as KINDS } from './token.ts';
 // Copies, for speed (token.ts, K3).
 const T = KINDS;
 
+/** How far is looked ahead for the end of a type. */
+const TYPE_TOKENS_MAX = 24;
+
 export abstract class PatternParser extends ExprParser {
   /** Statements in braces. */
   protected abstract body(of: string): Stmt[];
@@ -57,11 +60,39 @@ export abstract class PatternParser extends ExprParser {
     return this.expression();
   }
 
-  /** Behind `=>`, a brace begins an object if a name and `:` follow, or nothing. */
+  /** Behind `=>`, a brace begins an object if a name and `:` follow (but no `name: T = …`), or nothing. */
   #isObject(): boolean {
     const next = this.kindAt(this.pos + 1);
     if (next === T.RBrace) return true;
-    return (this.isWord(next) || next === T.String) && this.kindAt(this.pos + 2) === T.Colon;
+    if (this.kindAt(this.pos + 2) !== T.Colon) return false;
+    return next === T.String || (this.isWord(next) && !this.#isTypeAndValue(this.pos + 3));
+  }
+
+  /** `T =`, in one line. */
+  #isTypeAndValue(from: number): boolean {
+    let brackets = 0;
+    for (let at = from; at < from + TYPE_TOKENS_MAX && !this.isLineStartAt(at); at += 1) {
+      const kind = this.kindAt(at);
+      if (kind === T.LBracket) brackets += 1;
+      else if (kind === T.RBracket) brackets -= 1;
+      else if (kind === T.Eq) return at > from && brackets === 0;
+      else if (kind === T.Comma ? brackets === 0 : !this.#isInType(kind)) return false;
+    }
+    return false;
+  }
+
+  #isInType(kind: number): boolean {
+    return (
+      kind === T.Ident ||
+      kind === T.TypeIdent ||
+      kind === T.Question ||
+      kind === T.Bar ||
+      kind === T.Null ||
+      kind === T.Dot ||
+      kind === T.String ||
+      kind === T.Enum ||
+      kind === T.Comma
+    );
   }
 
   #pattern(): Pattern {

@@ -292,8 +292,10 @@ export abstract class ExprPrinter extends TypePrinter {
       return flat;
     }
     const isBroken = this.#isBrokenArgs(args, calleeEnd);
-    const rest = args.slice(0, -1).map(({ value }) => this.flatExpr(value));
-    const isHugged = !isBroken && !rest.includes(undefined) && this.flatExpr(last.value) === undefined;
+    const isHugged =
+      !isBroken &&
+      this.flatExpr(last.value) === undefined &&
+      args.slice(0, -1).every((arg) => this.#isShort(arg, indent));
     if (isHugged)
       return `(${args.map((arg, index) => this.#arg(arg, index === args.length - 1, indent)).join(', ')})`;
     const members = args.map((arg, index): Member => {
@@ -302,6 +304,11 @@ export abstract class ExprPrinter extends TypePrinter {
     });
     const close = this.closingParen(last.value.span.end);
     return `(\n${this.lines(members, indent + 1, close, ',')}\n${pad(indent)})`;
+  }
+
+  #isShort({ value }: Argument, indent: number): boolean {
+    const flat = this.flatExpr(value);
+    return flat !== undefined && indent * 4 + flat.length <= WIDTH;
   }
 
   #arg({ name, value }: Argument, isLast: boolean, indent: number): string {
