@@ -2,7 +2,7 @@
 import { HOST_SIGNATURES } from '../types/signature.ts';
 import { FAILURE_CLASSES } from './failures.ts';
 import type { JsonValue } from './ir.ts';
-import { BLOCK_KINDS } from './ir.ts';
+import type { BLOCK_KINDS } from './ir.ts';
 import {
   amount,
   and,

@@ -116,7 +116,7 @@ function entriesOf(object: JsonRecord, place: ShapePlace): [string, JsonValue][]
 
 function requireObject(value: Json, place: ShapePlace): JsonRecord {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw place.problem(value === undefined ? 'is missing' : 'has to be an object');
+    throw place.problem('has to be an object');
   place.count();
   return value as JsonRecord;
 }
@@ -129,7 +129,7 @@ export function nullable<P extends ShapePlace>(check: Check<P>): Check<P> {
 
 export function list<P extends ShapePlace>(check: Check<P>, least = 0): Check<P> {
   return (value, place) => {
-    if (!Array.isArray(value)) throw place.problem(value === undefined ? 'is missing' : 'has to be a list');
+    if (!Array.isArray(value)) throw place.problem('has to be a list');
     place.count();
     if (value.length < least) throw place.problem(`has to have at least ${least} of its items`);
     for (let index = 0; index < value.length; index += 1) within(check, value[index] as Json, index, place);
@@ -152,12 +152,15 @@ export type Fields<P extends ShapePlace> = Readonly<Record<string, Check<P>>>;
 
 /** An object with these fields and no others. */
 export function object<P extends ShapePlace>(required: Fields<P>, optional: Fields<P> = {}): Check<P> {
-  const needed = Object.entries(required);
-  const known = new Map([...needed, ...Object.entries(optional)]);
+  const needed = Object.keys(required);
+  const known = new Map([...Object.entries(required), ...Object.entries(optional)]);
   return (value, place) => {
     const fields = requireObject(value, place);
-    for (const [name, check] of needed)
-      if (!Object.hasOwn(fields, name)) within(check, undefined, name, place);
+    for (const name of needed) {
+      if (Object.hasOwn(fields, name)) continue;
+      place.path.push(name);
+      throw place.problem('is missing');
+    }
     for (const [name, item] of entriesOf(fields, place)) {
       const check = known.get(name);
       place.path.push(name);
@@ -176,7 +179,7 @@ export function byKind<P extends ShapePlace>(
   const known = new Map(Object.entries(kinds));
   return (value, place) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value))
-      throw place.problem(value === undefined ? 'is missing' : `has to be ${what}`);
+      throw place.problem(`has to be ${what}`);
     const { kind } = value as JsonRecord;
     const check = typeof kind === 'string' ? known.get(kind) : undefined;
     if (!check) throw place.problem(`has to be ${what} of a known kind`);
