@@ -1,6 +1,13 @@
 // What programs in ScaiCore may use, from the settings: models, plugins, configuration and references, by Core.
 import type { ReferenceStore } from '../../lib/lang/index.ts';
-import type { CheckpointStore, ProgramParts } from '../../silo/index.ts';
+import {
+  type CheckpointStore,
+  createHttpPlugins,
+  createOpenAiProvider,
+  type ProgramParts,
+  readModelSettings,
+  readPluginSettings,
+} from '../../silo/index.ts';
 import type { GranaryConfig } from '../config/config-keys.ts';
 import type { Cli } from './cli.ts';
 
@@ -8,18 +15,18 @@ type Settings = Pick<GranaryConfig, 'models' | 'plugins' | 'coreConfig' | 'refer
 
 /** The parts of each program, by its name. @throws ERR_CONFIG_INVALID */
 export function programParts(
-  { coreConfig = {}, reference }: Settings,
-  _cli: Cli,
+  { models, plugins, coreConfig = {}, reference }: Settings,
+  { clock, rng, env }: Pick<Cli, 'clock' | 'rng' | 'env'>,
   checkpoints?: CheckpointStore,
 ): (core: string) => ProgramParts {
+  const system = { clock, rng };
   const shared: ProgramParts = {
     checkpoints,
-    ...(reference === undefined ? {} : { reference: referenceStore(reference) }),
+    models: models && createOpenAiProvider(readModelSettings(models, env), system),
+    plugins: plugins && createHttpPlugins(readPluginSettings(plugins, env), system),
+    reference: reference && referenceStore(reference),
   };
-  return (core) => {
-    const config = own(coreConfig, core);
-    return config === undefined ? shared : { ...shared, config };
-  };
+  return (core) => ({ ...shared, config: own(coreConfig, core) });
 }
 
 function referenceStore(data: NonNullable<Settings['reference']>): ReferenceStore {

@@ -38,7 +38,9 @@ export function loadProgram(file: string, partsFor: PartsFor, onImport: OnImport
   } catch (thrown) {
     if (!(thrown instanceof GrainError) || thrown.code !== 'ERR_CORE_INVALID') throw thrown;
     const message = `${shownPath(file)}: ${thrown.message}`;
-    throw new GrainError('ERR_CORE_FILE', { message, file }, { cause: thrown });
+    // What it lacks is mostly not in the file.
+    const next = 'see to `models`, `plugins` and `coreConfig` of granary.config.json, or correct the file';
+    throw new GrainError('ERR_CORE_FILE', { message, file, next }, { cause: thrown });
   }
 }
 
