@@ -1,5 +1,6 @@
 // What a module looks like from outside: for `--emit-manifest`, catalogues and admin pages. Secrets of `@config` have no
 // default here, and plugin settings are left out.
+import { typeSource } from '../types/print-type.ts';
 import type {
   IRConstraints,
   IRFlow,
@@ -11,12 +12,11 @@ import type {
   IRType,
   JsonValue,
 } from './ir.ts';
-import { typeText } from './type-text.ts';
 
 export interface ManifestFlow {
   readonly name: string;
   readonly params: readonly { readonly name: string; readonly type: string; readonly is_optional: boolean }[];
-  readonly return_type: string;
+  readonly returns: string;
   readonly is_internal: boolean;
 }
 
@@ -82,7 +82,7 @@ export function manifestOf(module: IRModule): CoreManifest {
     reference: texts(module.reference),
     config: module.config.map((param) => ({
       name: param.name,
-      type: typeText(param.type),
+      type: typeSource(param.type),
       ...(param.default !== undefined && param.secret !== true && { default: param.default }),
       is_secret: param.secret === true,
       is_runtime_configurable: param.runtime_configurable === true,
@@ -92,7 +92,7 @@ export function manifestOf(module: IRModule): CoreManifest {
 }
 
 function texts(types: Readonly<Record<string, IRType>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(types).map(([name, type]) => [name, typeText(type)]));
+  return Object.fromEntries(Object.entries(types).map(([name, type]) => [name, typeSource(type)]));
 }
 
 function flowOf(flow: IRFlow, module: IRModule): ManifestFlow {
@@ -100,10 +100,10 @@ function flowOf(flow: IRFlow, module: IRModule): ManifestFlow {
     name: flow.name,
     params: flow.params.map(({ name, type, default: given }) => ({
       name,
-      type: typeText(type),
+      type: typeSource(type),
       is_optional: given !== undefined || type.kind === 'optional',
     })),
-    return_type: typeText(flow.return_type),
+    returns: typeSource(flow.return_type),
     is_internal: module.internal_flows.includes(flow.name),
   };
 }
