@@ -23,11 +23,13 @@ import { bench as idleMemory } from './micro/idle-memory.bench.ts';
 import { bench as localAsk } from './micro/local-ask.bench.ts';
 import { bench as manyCallers } from './micro/many-callers.bench.ts';
 import { bench as million } from './micro/million.bench.ts';
+import { bench as scaicoreHosted } from './micro/scaicore-hosted.bench.ts';
 
 /** In the order of the table. */
 export const BENCHES: readonly Bench[] = [
   localAsk,
   manyCallers,
+  scaicoreHosted,
   wsVolatile,
   wsCommitted,
   httpCall,

@@ -1,5 +1,5 @@
 // Rules that hold for each flow of a hosted program, and the shape in which `defineCore` takes it. Pure.
-import { GrainError } from '../../lib/index.ts';
+import type { GrainError } from '../../lib/index.ts';
 import type { IRFlow, IRModule, IRType } from '../../lib/lang/index.ts';
 import { RaisedError } from '../catalog/raised-error.ts';
 import { type FlowInput, inputSchemaOf, type objectSchema, outputSchemaOf } from './input-schema.ts';
