@@ -16,7 +16,7 @@ import type {
 export interface ManifestFlow {
   readonly name: string;
   readonly params: readonly { readonly name: string; readonly type: string; readonly is_optional: boolean }[];
-  readonly return_type: string;
+  readonly returns: string;
   readonly is_internal: boolean;
 }
 
@@ -103,7 +103,7 @@ function flowOf(flow: IRFlow, module: IRModule): ManifestFlow {
       type: typeSource(type),
       is_optional: given !== undefined || type.kind === 'optional',
     })),
-    return_type: typeSource(flow.return_type),
+    returns: typeSource(flow.return_type),
     is_internal: module.internal_flows.includes(flow.name),
   };
 }
