@@ -63,6 +63,10 @@ function desk(mode: 'entity' | 'singleton', more: Partial<IRModule> = {}): IRMod
         checkpoint('decision', { timeout: literal(MINUTE) }),
         rigid(give(ref('decision'))),
       ]),
+      flow('climbing', params, [
+        checkpoint('decision', { timeout: literal(MINUTE), on_timeout: literal('escalate') }),
+        rigid(give(ref('decision'))),
+      ]),
       flow('fragile', params, [
         rigid(memory('write', 'sent', [literal(5)])),
         checkpoint('decision'),
@@ -279,6 +283,18 @@ describe('Hosted program: timeouts of checkpoints', () => {
     await running.advance(2 * MINUTE);
     assert.equal(await call('read'), null);
     assert.equal((await store.get(point.checkpoint_id))?.status, 'resolved');
+  });
+
+  it('time that is up, and an escalation, keeps the checkpoint for somebody else, without an end', async () => {
+    const { checkpoint: point } = await suspend(running, 'a', 'climbing');
+    await running.advance(3 * MINUTE);
+    const [waiting] = (await call('checkpoints')) as { payload: object; expires_at: unknown }[];
+    assert.deepEqual([waiting?.payload, waiting?.expires_at], [{ size: 3, escalated: true }, null]);
+    const row = await store.get(point.checkpoint_id);
+    assert.deepEqual([row?.status, row?.version, row?.expires_at_ms], ['pending', 2, null]);
+    assert.equal(await call('resume', decided(point.checkpoint_id)), 'send');
+    await running.settle();
+    assert.deepEqual((await store.get(point.checkpoint_id))?.status, 'resolved');
   });
 
   it('the flow behind the reminder, called from outside, is refused', async () => {
