@@ -84,13 +84,18 @@ function cut(line: string, column: number, length: number): { text: string; star
   const before = isCut ? `…${lead.slice(lead.length - keep)}` : lead;
   const after = (meant + rest).slice(0, LINE_LENGTH_MAX - keep);
   const more = after.length < meant.length + rest.length ? '…' : '';
-  return { text: before + after + more, start: displayWidth(before), width: Math.min(width, displayWidth(after)) };
+  return {
+    text: before + after + more,
+    start: displayWidth(before),
+    width: Math.min(width, displayWidth(after)),
+  };
 }
 
-/** Without what would move the cursor. */
+/** Letters that would move the cursor, turn the text round, or not be seen at all. */
+const UNSHOWN = /[\p{Cc}\u200b-\u200f\u202a-\u202e\u2066-\u2069]/gu;
+
 function shown(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return text.replaceAll('\t', TAB).replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2066-\u2069]/g, '�');
+  return text.replaceAll('\t', TAB).replace(UNSHOWN, '\ufffd');
 }
 
 /** Columns of a terminal: wide letters take two, combining marks none. */
@@ -98,7 +103,12 @@ function displayWidth(text: string): number {
   let width = 0;
   for (const letter of text) {
     if (/^\p{Mark}$/u.test(letter)) continue;
-    width += /^[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}$/u.test(letter) ? 2 : 1;
+    width +=
+      /^[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}$/u.test(
+        letter,
+      )
+        ? 2
+        : 1;
   }
   return width;
 }
