@@ -23,11 +23,11 @@ export function renderDiagnostic(diagnostic: Diagnostic, options: RenderOptions 
   const paint = painter(options.color ?? false);
   const color = severity === 'error' ? RED : YELLOW;
   const gutter = ' '.repeat(widestLine([diagnostic, ...related]));
-  const lines = [`${paint(color, `${severity}[${code}]`)}${paint(BOLD, `: ${message}`)}`];
+  const lines = [`${paint(color, `${severity}[${code}]`)}${paint(BOLD, `: ${shown(message)}`)}`];
   lines.push(...excerpt({ source, span }, gutter, (text) => paint(color, text), paint));
-  if (hint !== undefined) lines.push(`${gutter} ${paint(BLUE, '=')} hint: ${hint}`);
+  if (hint !== undefined) lines.push(`${gutter} ${paint(BLUE, '=')} hint: ${shown(hint)}`);
   for (const other of related) {
-    lines.push(`${gutter} ${paint(BLUE, '=')} ${other.message}`);
+    lines.push(`${gutter} ${paint(BLUE, '=')} ${shown(other.message)}`);
     lines.push(...excerpt(other, gutter, (text) => paint(BLUE, text), paint));
   }
   return lines.join('\n');
@@ -63,7 +63,7 @@ function excerpt(
   const { text, start, width } = cut(source.lineText(line), column - 1, span.end - span.start);
   const bar = paint(BLUE, '|');
   return [
-    `${gutter}${paint(BLUE, '-->')} ${source.name}:${line}:${column}`,
+    `${gutter}${paint(BLUE, '-->')} ${shown(source.name)}:${line}:${column}`,
     `${gutter} ${bar}`,
     `${paint(BLUE, String(line).padStart(gutter.length))} ${bar} ${text}`.trimEnd(),
     `${gutter} ${bar} ${' '.repeat(start)}${mark('^'.repeat(width))}`,
