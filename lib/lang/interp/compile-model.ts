@@ -129,7 +129,9 @@ function compileModelBlock(block: IRModelBlock, context: FlowContext): ModelBloc
   const guidance = optionalEx(block.guidance, context);
   const identityOf = block.identity_ref ? compileEx(block.identity_ref, context) : () => identity;
   const input = givenEx(block.input_bindings, block.input_is_value, context);
-  const about = givenEx(block.context_bindings, undefined, context);
+  // A context that is no literal object is the one binding of that name.
+  const isOneContext = Object.keys(block.context_bindings).join() === 'context';
+  const about = givenEx(block.context_bindings, isOneContext, context);
   const examples = (block.examples ?? []).map((example) => ({
     input: compileEx(example.input, context),
     output: compileEx(example.output, context),

@@ -275,7 +275,7 @@ export function withResult(
   if (name === undefined || name === null) return statements;
   const last = statements.at(-1);
   // The builder wrote the value where it belongs.
-  if (last && bindingNameOf(last) === name) return statements;
+  if (last && setsName(last, name)) return statements;
   const isPlain = last?.kind === 'expression' && last.result_binding === undefined;
   return [
     ...(isPlain ? statements.slice(0, -1) : statements),
@@ -284,6 +284,18 @@ export function withResult(
 }
 
 const NULL: IRExpr = { kind: 'literal', value: null };
+
+/** Whether the statement sets the name on every way through it. */
+function setsName(statement: IRStmt, name: string): boolean {
+  const endsSetting = (body: readonly IRStmt[]): boolean => {
+    const last = body.at(-1);
+    return last !== undefined && setsName(last, name);
+  };
+  if (statement.kind === 'if') return endsSetting(statement.then) && endsSetting(statement.otherwise ?? []);
+  if (statement.kind === 'match') return statement.arms.every(({ body }) => endsSetting(body));
+  if (statement.kind === 'block') return statement.block.result_binding === name;
+  return bindingNameOf(statement) === name;
+}
 
 function bindingNameOf(statement: IRStmt): string | undefined {
   if (statement.kind === 'assign') return statement.target.path ? undefined : statement.target.name;

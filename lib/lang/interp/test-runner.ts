@@ -207,7 +207,7 @@ function failedChecks(
     const check = texts[index] ?? '';
     const sides = (left ?? null) !== null || (right ?? null) !== null;
     const detail = sides
-      ? `${JSON.stringify(left)} is not as it should be beside ${JSON.stringify(right)}`
+      ? `${JSON.stringify(left)}, and on the other side ${JSON.stringify(right)}`
       : result && resultText(result);
     return [{ check, ...(detail !== undefined && { detail }) }];
   });

@@ -1,7 +1,12 @@
 // Small builders of IR and of environments, so that tests of the engine say what they are about.
 import {
+  type CheckpointRecord,
+  compile,
+  CoreEngine,
+  type ExecutionResult,
   type HostEnvironment,
   hostEnvironment,
+  type InvocationRequest,
   type IRBlock,
   type IRExpr,
   type IRFlow,
@@ -11,6 +16,7 @@ import {
   type IRStmt,
   type IRType,
   type JsonValue,
+  SourceText,
 } from '../../../../lib/lang/index.ts';
 import { FakeClock, SeededRng } from '../../../../lib/index.ts';
 
@@ -151,4 +157,54 @@ export function testClock(): FakeClock {
 
 export function testEnv(more: Partial<HostEnvironment> = {}): HostEnvironment {
   return hostEnvironment({ clock: testClock(), rng: new SeededRng(1), ...more });
+}
+
+// ---- Programs in source ----
+
+/** Loads a program; without a `@core` it gets one. */
+export function load(
+  source: string,
+  env: HostEnvironment,
+  options?: { readonly autoTelemetry?: boolean },
+): CoreEngine {
+  return CoreEngine.load(moduleFrom(source), env, options);
+}
+
+export function moduleFrom(source: string): IRModule {
+  const text = source.includes('@core ') ? source : `@core Test { version = "1.0.0" }\n${source}`;
+  const { module, diagnostics } = compile(new SourceText('test.scaicore', text));
+  const problems = diagnostics.filter(({ code }) => code.startsWith('E'));
+  if (module && problems.length === 0) return module;
+  throw new Error(problems.map(({ code, message }) => `${code} ${message}`).join('\n'));
+}
+
+/** What a flow gives; a failure is thrown as `type: message`. */
+export async function outputOf(engine: CoreEngine, request: InvocationRequest | string): Promise<JsonValue> {
+  const result = await engine.invoke(typeof request === 'string' ? { flow: request } : request);
+  if (result.status === 'COMPLETED') return result.output ?? null;
+  throw new Error(result.error ? `${result.error.errorType}: ${result.error.message}` : result.status);
+}
+
+/** What the body of a flow `main` gives. */
+export async function run(body: string, env: HostEnvironment = testEnv()): Promise<JsonValue> {
+  return await outputOf(load(`@flow main() { ${body} }`, env), 'main');
+}
+
+/** Resolves checkpoint after checkpoint, each in a newly loaded engine and with state that went through JSON. */
+export async function resolveAll(
+  module: IRModule,
+  env: HostEnvironment,
+  request: InvocationRequest,
+  resolution: (record: CheckpointRecord, count: number) => Readonly<Record<string, JsonValue>>,
+): Promise<{ readonly result: ExecutionResult; readonly records: readonly CheckpointRecord[] }> {
+  let result = await CoreEngine.load(module, env).invoke(request);
+  const records: CheckpointRecord[] = [];
+  while (result.checkpoint && records.length < 40) {
+    const { record, checkpointId } = result.checkpoint;
+    records.push(record);
+    const copy = JSON.parse(JSON.stringify(module)) as IRModule;
+    const next = { checkpointId, resolution: resolution(record, records.length - 1) };
+    result = await CoreEngine.load(copy, env).resume(next);
+  }
+  return { result, records };
 }
