@@ -29,8 +29,10 @@ describe('startHost: programs', function () {
       checkpoint: { checkpoint_id: string };
     };
     const { checkpoint_id: checkpointId } = reply.checkpoint;
-    while (!(await first.checkpoints.get(checkpointId)))
-      await new Promise((resolve) => setImmediate(resolve));
+    await eventually(
+      () => first.checkpoints.get(checkpointId),
+      (row) => row !== undefined,
+    );
     await first.stop();
 
     const second = await startHost(options);
