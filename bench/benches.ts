@@ -23,6 +23,7 @@ import { bench as idleMemory } from './micro/idle-memory.bench.ts';
 import { bench as localAsk } from './micro/local-ask.bench.ts';
 import { bench as manyCallers } from './micro/many-callers.bench.ts';
 import { bench as million } from './micro/million.bench.ts';
+import { bench as scaicoreCompile } from './micro/scaicore-compile.bench.ts';
 import { bench as scaicoreHosted } from './micro/scaicore-hosted.bench.ts';
 
 /** In the order of the table. */
@@ -52,4 +53,5 @@ export const BENCHES: readonly Bench[] = [
   million,
   eviction,
   idleSockets,
+  scaicoreCompile,
 ];

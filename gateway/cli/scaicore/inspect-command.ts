@@ -43,8 +43,14 @@ function textOf({ terminal }: Cli, manifest: CoreManifest, module: IRModule): st
     'flows',
     module.flows.map(({ name }) => [name, flowText(manifest, name)]),
   );
-  table('memory', Object.entries(manifest.memory).map(([name, type]) => [name, String(type)]));
-  table('reference', Object.entries(manifest.reference).map(([name, type]) => [name, String(type)]));
+  table(
+    'memory',
+    Object.entries(manifest.memory).map(([name, type]) => [name, String(type)]),
+  );
+  table(
+    'reference',
+    Object.entries(manifest.reference).map(([name, type]) => [name, String(type)]),
+  );
   table(
     'config',
     module.config.map(({ name, secret, default: given }) => [
@@ -52,7 +58,10 @@ function textOf({ terminal }: Cli, manifest: CoreManifest, module: IRModule): st
       secret === true ? '(secret)' : given === undefined ? '(required)' : JSON.stringify(given),
     ]),
   );
-  table('models', Object.entries(module.models).map(([role, { provider, model }]) => [role, `${provider}/${model}`]));
+  table(
+    'models',
+    Object.entries(module.models).map(([role, { provider, model }]) => [role, `${provider}/${model}`]),
+  );
   table(
     'plugins',
     module.plugins.map(({ alias, publisher, name, version }) => [alias, `${publisher}/${name}@${version}`]),

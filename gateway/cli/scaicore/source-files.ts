@@ -49,7 +49,11 @@ export function shownName(file: string, { folder }: Pick<Cli, 'folder'>): string
   return (isInside ? relative : file).split(path.sep).join('/');
 }
 
-export function compileFile(file: string, cli: Pick<Cli, 'folder'>, options: CompileOptions = {}): CompileResult {
+export function compileFile(
+  file: string,
+  cli: Pick<Cli, 'folder'>,
+  options: CompileOptions = {},
+): CompileResult {
   const read = (name: string): SourceText | undefined => {
     try {
       return new SourceText(name, readFileSync(path.resolve(cli.folder, name), 'utf8'));

@@ -20,7 +20,7 @@ import {
   durationMs,
   fieldNamed,
   irType,
-  LoweringProgram,
+  type LoweringProgram,
   wordIn,
 } from './lower-context.ts';
 

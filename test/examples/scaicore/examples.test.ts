@@ -3,7 +3,14 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { FakeClock } from '../../../lib/index.ts';
-import { compile, renderDiagnostics, runTest, SourceText } from '../../../lib/lang/index.ts';
+import {
+  compile,
+  parseFile,
+  printFile,
+  renderDiagnostics,
+  runTest,
+  SourceText,
+} from '../../../lib/lang/index.ts';
 
 const folder = fileURLToPath(new URL('./', import.meta.url));
 const programs = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) =>
@@ -19,6 +26,12 @@ describe('examples in ScaiCore', () => {
     it(`${file}, compiled, leaves nothing to remark`, () => {
       assert.equal(renderDiagnostics(diagnostics), '');
       assert.ok(tests.length > 0, 'it has tests of its own');
+    });
+
+    it(`${file}, formatted, is as it stands there`, () => {
+      const source = new SourceText(file, readFileSync(`${folder}${file}`, 'utf8'));
+      const { file: tree } = parseFile(source, () => undefined);
+      assert.equal(printFile(tree), source.text);
     });
 
     for (const test of tests)
