@@ -41,16 +41,17 @@ function programText(): string {
 ${flows.join('')}`;
 }
 
+const TEXT = programText();
+const LINES = new SourceText('long.scaicore', TEXT).lineCount;
+
 function contestant(name: string, label: string, pass: (source: SourceText) => number): ContestantSpec {
   const open = (): Promise<Contestant> => {
-    const text = programText();
-    const lines = new SourceText('long.scaicore', text).lineCount;
     const contestantOf: Contestant = {
       run: (count) =>
         timed(() => {
           let done = 0;
-          for (; done < count; done += lines)
-            checkEqual(pass(new SourceText('long.scaicore', text)), FLOWS, 'flows');
+          for (; done < count; done += LINES)
+            checkEqual(pass(new SourceText('long.scaicore', TEXT)), FLOWS, 'flows');
           return Promise.resolve(done);
         }),
     };
@@ -78,7 +79,7 @@ export const bench: Bench = {
   title: 'ScaiCore: compiling, lines per second',
   file: import.meta.url,
   unit: 'rate',
-  work: { step: 20_000 },
+  work: { step: LINES },
   contestants: [
     contestant('granary', 'compile, to verified IR', compiled),
     contestant('look', 'a look at each character', lookedAt),
