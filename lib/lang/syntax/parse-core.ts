@@ -197,6 +197,7 @@ export abstract class ParseCore {
       if (word === 'or') return '"or" is written ||';
       if (word === 'then' || word === 'do') return 'bodies stand in braces: { … }';
     }
+    if (this.kind === T.Question) return 'choose with if a { b } else { c }';
     if (this.isLineStart && (this.kind === T.Minus || this.kind === T.LParen || this.kind === T.LBracket)) {
       return `a line that begins with ${this.describe(this.pos)} is a new statement: leave the sign at the end of the line before`;
     }
@@ -227,13 +228,13 @@ export abstract class ParseCore {
   protected list<N>(close: number, what: string, member: () => N | undefined): N[] {
     const open = this.pos - 1;
     const members: N[] = [];
-    while (this.kind !== close && this.kind !== T.Eof) {
+    while (this.kind !== close && this.kind !== T.Eof && !this.isClosing(this.kind)) {
       const before = this.pos;
       const found = member();
       if (found !== undefined) members.push(found);
       if (this.isPanicking && !this.#recoverInList(close, before)) break;
       if (this.kind === T.Comma) this.advance();
-      else if (this.kind !== close && this.kind !== T.Eof && !this.isLineStart) {
+      else if (!this.isClosing(this.kind) && this.kind !== T.Eof && !this.#beginsMember(close)) {
         const sign = SIGN_TEXTS.get(close) ?? '?';
         const message = `expected ',' or '${sign}' ${what}, found ${this.describe(this.pos)}`;
         this.fail('E101', message, this.wordHint());
@@ -244,6 +245,15 @@ export abstract class ParseCore {
     }
     this.close(close, open);
     return members;
+  }
+
+  /** Without a comma: in the next line, or, in braces, a field: a word and what follows words there. */
+  #beginsMember(close: number): boolean {
+    if (this.isLineStart) return true;
+    if (close !== T.RBrace) return false;
+    if (this.kind >= AT_FIRST || this.kind === T.Type || this.kind === T.Pub) return true;
+    const next = this.kindAt(this.pos + 1);
+    return this.isWord(this.kind) && (next === T.Eq || next === T.Colon || next === T.LParen);
   }
 
   /** To the next member. False: something came that is no longer in this list. */

@@ -216,7 +216,9 @@ export abstract class ExprParser extends LiteralParser {
     while (!this.isPanicking) {
       if (this.kind === T.Dot) {
         this.advance();
-        const name = this.fieldName("a field after '.'");
+        const isMissing = this.isLineStart && this.kindAt(this.pos + 1) === T.Eq;
+        if (isMissing) this.fail('E105', "expected a field after '.'", undefined, this.pos - 1);
+        const name = isMissing ? undefined : this.fieldName("a field after '.'");
         if (!name) break;
         object = { kind: 'field', span: { start, end: name.span.end }, id: this.nextId++, object, name };
       } else if (this.kind === T.LParen && !this.isLineStart && !this.#isHeadOption()) {
@@ -281,6 +283,7 @@ export abstract class ExprParser extends LiteralParser {
 
   #primary(): Expr {
     if (this.kind === T.Ident || this.kind === T.TypeIdent) {
+      if (this.isLineStart && this.#isNextStatement()) return this.#noExpression();
       const { pos } = this;
       const ref: Expr = { kind: 'ref', span: this.spanAt(pos), id: this.nextId++, name: this.textAt(pos) };
       this.advance();
@@ -315,6 +318,13 @@ export abstract class ExprParser extends LiteralParser {
     }
     if (this.kind === AT.match) return this.matchExpr(true);
     return this.literal() ?? this.#noExpression();
+  }
+
+  /** The line before lacks its end: `x =`, and in the next line `y = 1`. */
+  #isNextStatement(): boolean {
+    const before = this.pos > 0 ? this.kindAt(this.pos - 1) : T.Eof;
+    const isOpen = before === T.Eq || before === T.FatArrow || (before >= T.Pipe && before <= T.Percent);
+    return isOpen && this.kindAt(this.pos + 1) === T.Eq;
   }
 
   /** From the brace on. */

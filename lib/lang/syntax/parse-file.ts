@@ -165,14 +165,14 @@ class FileParser extends CoreParser {
 
   #word(kind: number, word: string): boolean {
     if (this.eat(kind)) return true;
-    const hint = 'write import {A} from "./file", or import "./file" as name';
+    const hint = 'write import { A } from "./file", or import "./file" as name';
     this.fail('E101', `expected '${word}', found ${this.describe(this.pos)}`, hint);
     return false;
   }
 
   #path(): Name | undefined {
     if (this.kind !== T.String) {
-      const hint = 'write import {A} from "./file", or import "./file" as name';
+      const hint = 'write import { A } from "./file", or import "./file" as name';
       this.fail('E101', `expected the path of a file, found ${this.describe(this.pos)}`, hint);
       return undefined;
     }

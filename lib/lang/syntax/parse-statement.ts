@@ -15,6 +15,20 @@ export interface Binding {
   readonly type?: TypeNode;
 }
 
+const STATEMENT_WORDS: ReadonlyMap<string, string> = new Map([
+  ...['let', 'const', 'var', 'val', 'set'].map((word): [string, string] => [
+    word,
+    'variables need no word: x = 1',
+  ]),
+  ['for', 'write @foreach x in list { … }'],
+  ['foreach', 'write @foreach x in list { … }'],
+  ['while', 'write @while condition (max_iterations = 10) { … }'],
+  ['switch', 'write match x { … }'],
+  ['try', 'write @try { … } @catch e { … }'],
+  ['throw', 'write fail("message")'],
+  ['function', 'flows stand at the level of the file: @flow name() { … }'],
+]);
+
 export abstract class StatementParser extends PatternParser {
   /** From the block's word on. */
   protected abstract block(binding: Binding): BlockStmt;
@@ -128,9 +142,9 @@ export abstract class StatementParser extends PatternParser {
     const binding = { start, name, ...(type && { type }) };
     if (this.kind === AT.match) return this.#match(binding);
     if (this.kind >= AT_FIRST && BLOCK_WORDS.has(this.kind)) return this.#blockOf(binding);
-    const assignment = this.#assign(start, target, type, this.expression());
-    this.#endStatement();
-    return assignment;
+    const value = this.expression();
+    this.#endStatement(value);
+    return this.#assign(start, target, type, value);
   }
 
   #assign(start: number, target: Expr, type: TypeNode | undefined, value: Expr): AssignStmt {
@@ -147,7 +161,8 @@ export abstract class StatementParser extends PatternParser {
     const value = this.expression();
     if (this.isPanicking) return { kind: 'expression', span: this.spanFrom(start), value };
     if (this.kind === T.Eq) return this.#fieldAssignment(start, value);
-    this.#endStatement();
+    this.#endStatement(value);
+    if (value.kind === 'ref') this.#endName(value.name);
     return { kind: 'expression', span: this.spanFrom(start), value };
   }
 
@@ -164,9 +179,8 @@ export abstract class StatementParser extends PatternParser {
       this.fail('E100', `unexpected ${this.describe(this.pos)}`, hint);
     }
     const value = this.isPanicking ? this.errorExpr() : this.expression();
-    const assignment = this.#assign(start, target, undefined, value);
-    this.#endStatement();
-    return assignment;
+    this.#endStatement(value);
+    return this.#assign(start, target, undefined, value);
   }
 
   /** What cannot begin a statement. */
@@ -190,12 +204,20 @@ export abstract class StatementParser extends PatternParser {
     return this.wordHint();
   }
 
-  /** `a and b` would be three statements. */
-  #endStatement(): void {
+  /** `a and b`, `not a` would be several statements. */
+  #endStatement(value: Expr): void {
     if (this.isPanicking || this.isLineStart) return;
-    const hint = this.kind === T.Ident ? this.wordHint() : undefined;
+    const isNot = value.kind === 'ref' && value.name === 'not' && this.kind !== T.RBrace;
+    const hint = isNot ? '"not" is written !' : this.kind === T.Ident ? this.wordHint() : undefined;
     if (hint !== undefined) this.fail('E100', `unexpected ${this.describe(this.pos)}`, hint);
     if (this.kind === T.Eq) this.fail('E100', "unexpected '='", 'one statement gives a value to one name');
+  }
+
+  /** Words of other languages that begin statements. A name alone is one only where it is the last in its line. */
+  #endName(name: string): void {
+    if (this.isPanicking || this.isLineStart || this.kind === T.Eof || this.isClosing(this.kind)) return;
+    const hint = STATEMENT_WORDS.get(name);
+    this.fail('E100', `unexpected ${this.describe(this.pos)} after '${name}'`, hint);
   }
 
   // ---- Statements with words ----
@@ -244,7 +266,7 @@ export abstract class StatementParser extends PatternParser {
     this.advance();
     if (this.isLineStart || this.kind === T.RBrace) return { kind: 'return', span: this.spanFrom(start) };
     const value = this.expression();
-    this.#endStatement();
+    this.#endStatement(value);
     return { kind: 'return', span: this.spanFrom(start), value };
   }
 
