@@ -11,6 +11,7 @@ import type {
   Stmt,
 } from '../syntax/ast.ts';
 import type { IRBindings, IRBlock, IRBlockArm, IRExpr, IRStmt, IRTarget } from './ir.ts';
+import { endsAlways, withLastValue } from './last-value.ts';
 import {
   constantField,
   constantFields,
@@ -160,18 +161,10 @@ function lowerMatchStatement(body: LoweringBody, stmt: MatchStmt, out: IRStmt[])
   const name = stmt.binding?.text;
   const arms = stmt.arms.map(({ pattern, guard, body: value }) => {
     const stmts: IRStmt[] = [];
-    const last = isStatements(value) ? value.at(-1) : undefined;
-    if (!isStatements(value)) {
-      if (name !== undefined) assignInto(body, name, value, stmts);
-      else lowerStatement(body, { kind: 'expression', span: value.span, value }, stmts);
-    } else if (name !== undefined && last?.kind === 'expression') {
-      lowerStatements(body, value.slice(0, -1), stmts);
-      assignInto(body, name, last.value, stmts);
-    } else {
-      lowerStatements(body, value, stmts);
-      const isEnd = last?.kind === 'return' || last?.kind === 'break' || last?.kind === 'continue';
-      if (name !== undefined && !isEnd) stmts.push({ kind: 'assign', target: { name }, value: NULL_LITERAL });
-    }
+    if (isStatements(value))
+      lowerStatements(body, stmt.binding ? withLastValue(stmt.binding, value) : value, stmts);
+    else if (name !== undefined) assignInto(body, name, value, stmts);
+    else lowerStatement(body, { kind: 'expression', span: value.span, value }, stmts);
     return {
       pattern: lowerPattern(pattern),
       ...(guard && { guard: lowerPure(body, guard) }),
@@ -218,17 +211,37 @@ function lowerBlocksInto(
   binding: Name | undefined,
   stmts: readonly Stmt[],
 ): readonly IRBlock[] {
-  return lowerBlocks(body, binding ? withBinding(binding, stmts) : stmts);
+  return lowerBlocks(body, binding ? withLastValue(binding, stmts) : stmts);
 }
 
-function withBinding(binding: Name, stmts: readonly Stmt[]): readonly Stmt[] {
+/** The engine takes the value of such a body from an expression at its end. */
+function lowerFailureBody(
+  body: LoweringBody,
+  binding: Name | undefined,
+  stmts: readonly Stmt[],
+): readonly IRBlock[] {
   const last = stmts.at(-1);
-  if (last?.kind === 'return' || last?.kind === 'break' || last?.kind === 'continue') return stmts;
-  const { span } = binding;
-  const target: Expr = { kind: 'ref', name: binding.text, span, id: -1 };
-  if (last?.kind === 'expression')
-    return [...stmts.slice(0, -1), { kind: 'assign', span: last.span, target, value: last.value }];
-  return [...stmts, { kind: 'assign', span, target, value: { kind: 'null', span, id: -1 } }];
+  if (!binding || (last && endsAlways(last))) return lowerBlocks(body, stmts);
+  const { before, value, span } = lastValue(body, binding, stmts);
+  const blocks = lowerBlocks(body, before);
+  const statements: IRStmt[] = [];
+  const expression = value ? lowerValue(body, value, statements) : NULL_LITERAL;
+  statements.push(body.stmt(span, { kind: 'expression', expression }));
+  return [...blocks, body.placed({ kind: 'rigid', implicit: true, statements }, span)];
+}
+
+/** The value of statements as an expression behind them; undefined: null. */
+function lastValue(
+  body: LoweringBody,
+  { span }: Pick<Name, 'span'>,
+  stmts: readonly Stmt[],
+): { readonly before: readonly Stmt[]; readonly value?: Expr; readonly span: Name['span'] } {
+  const last = stmts.at(-1);
+  if (last?.kind === 'expression') return { before: stmts.slice(0, -1), value: last.value, span: last.span };
+  if (last?.kind !== 'match' || last.binding) return { before: stmts, span };
+  const name = body.fresh();
+  const value: Expr = { kind: 'ref', name, span: last.span, id: -1 };
+  return { before: withLastValue({ text: name, span: last.span }, stmts), value, span: last.span };
 }
 
 /** Undefined for what is compiled away. What it needs of effects is put into `out`, before it. */
@@ -254,7 +267,7 @@ function lowerKind(body: LoweringBody, block: BlockStmt, out: IRStmt[]): IRBlock
     case 'flexible':
     case 'guarded':
     case 'model_call':
-      return lowerModelBlock(body, block, out, (stmts) => lowerBlocks(body, stmts));
+      return lowerModelBlock(body, block, out, (stmts) => lowerFailureBody(body, block.binding, stmts));
     case 'parallel':
       return lowerParallel(body, block);
     case 'foreach':
@@ -288,7 +301,7 @@ function rigidStatements(
   body: LoweringBody,
   { binding, body: stmts }: Of<'rigid' | 'debug'>,
 ): readonly IRStmt[] {
-  return statementsOf(body, binding ? withBinding(binding, stmts) : stmts);
+  return statementsOf(body, binding ? withLastValue(binding, stmts) : stmts);
 }
 
 function countOf(fields: readonly FieldNode[], name: string): number | undefined {
@@ -323,7 +336,8 @@ function lowerForeach(body: LoweringBody, block: Of<'foreach'>, out: IRStmt[]): 
     ...(block.index && { index: block.index.text }),
     iterable: lowerValue(body, block.iterable, out),
     body: lowerBlocks(body, block.body),
-    ...(max !== undefined && { max_concurrent: max }),
+    // One at a time is a plain loop, in which a flow may stop and jump.
+    ...(max !== undefined && max > 1 && { max_concurrent: max }),
   };
 }
 
@@ -355,10 +369,9 @@ function lowerMatchBlock(body: LoweringBody, stmt: MatchStmt, out: IRStmt[]): IR
 function lowerArms(body: LoweringBody, arms: readonly MatchArm[]): readonly IRBlockArm[] {
   return arms.map(({ pattern, guard, body: value }) => {
     const head = { pattern: lowerPattern(pattern), ...(guard && { guard: lowerPure(body, guard) }) };
-    const isList = isStatements(value);
-    const last = isList ? value.at(-1) : undefined;
-    const result = isList ? (last?.kind === 'expression' ? last.value : undefined) : value;
-    const before = isList ? (result ? value.slice(0, -1) : value) : [];
+    const { before, value: result } = isStatements(value)
+      ? lastValue(body, pattern, value)
+      : { before: [], value };
     const blocks = [...lowerBlocks(body, before)];
     if (!result) return { ...head, body: blocks };
     const statements: IRStmt[] = [];
@@ -376,19 +389,19 @@ function lowerCheckpoint(body: LoweringBody, block: Of<'checkpoint'>, out: IRStm
     const field = fieldNamed(block.fields, name);
     return field && lowerValue(body, field, out);
   };
-  const present = fieldNamed(block.fields, 'present');
-  // `prompt` of a literal `present` is looked at by itself, the rest is what is shown.
-  const prompt = present?.kind === 'object' ? fieldNamed(present.fields, 'prompt') : undefined;
   const fields: Record<string, IRExpr> = {};
-  const loweredPrompt = prompt && lowerValue(body, prompt, out);
-  if (loweredPrompt) fields['prompt'] = loweredPrompt;
   for (const name of ['present', 'options', 'timeout', 'on_timeout', 'hitl_target', 'assignee', 'priority']) {
     const lowered = value(name);
     if (lowered) fields[name] = lowered;
   }
+  // `prompt` of a literal `present` is looked at by itself, the rest is what is shown.
+  const { present } = fields;
+  const prompt =
+    present?.kind === 'object' ? present.fields.find(({ name }) => name === 'prompt') : undefined;
   return {
     kind: 'checkpoint',
     checkpoint_type: block.checkpoint?.text ?? 'approval',
+    ...(prompt && { prompt: prompt.value }),
     ...fields,
     ...(block.arms && { on_response: lowerArms(body, block.arms) }),
   };

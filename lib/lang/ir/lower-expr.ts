@@ -7,6 +7,7 @@ import { constantOf } from '../check/constant.ts';
 import { FUNCTION_SIGNATURES, HOST_SIGNATURES, METHOD_SIGNATURES } from '../types/signature.ts';
 import type { Type } from '../types/type.ts';
 import type { IRBindings, IRExpr, IRLambda, IROperands, IRPattern, IRStmt } from './ir.ts';
+import { withLastValue } from './last-value.ts';
 import { type LoweringBody, literal, NULL_LITERAL, ref } from './lower-context.ts';
 
 type Of<Kind extends Expr['kind']> = Expr & { readonly kind: Kind };
@@ -341,7 +342,8 @@ function lowerMatch(body: LoweringBody, expr: Of<'match_expr'>, out: IRStmt[]): 
   const name = body.fresh();
   const arms = expr.arms.map(({ pattern, guard, body: value }) => {
     const stmts: IRStmt[] = [];
-    if (isStatements(value)) lowerArmInto(body, name, value, stmts);
+    if (isStatements(value))
+      body.passes.statements(body, withLastValue({ text: name, span: expr.span }, value), stmts);
     else assignInto(body, name, value, stmts);
     return {
       pattern: lowerPattern(pattern),
@@ -351,19 +353,6 @@ function lowerMatch(body: LoweringBody, expr: Of<'match_expr'>, out: IRStmt[]): 
   });
   out.push(body.stmt(expr.span, { kind: 'match', subject, arms }));
   return ref(name);
-}
-
-/** The value of statements is that of a last expression, else null. */
-function lowerArmInto(body: LoweringBody, name: string, stmts: readonly Stmt[], out: IRStmt[]): void {
-  const last = stmts.at(-1);
-  if (last?.kind === 'expression') {
-    body.passes.statements(body, stmts.slice(0, -1), out);
-    assignInto(body, name, last.value, out);
-    return;
-  }
-  body.passes.statements(body, stmts, out);
-  if (last?.kind === 'return' || last?.kind === 'break' || last?.kind === 'continue') return;
-  out.push({ kind: 'assign', target: { name }, value: NULL_LITERAL });
 }
 
 export function lowerPattern(pattern: Pattern): IRPattern {

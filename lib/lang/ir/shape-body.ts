@@ -247,6 +247,8 @@ const isLoop = (around: readonly Surrounding[]): boolean => {
   const last = around.at(-1);
   return last !== undefined && !isBranch(last);
 };
+/** An iteration may end early, also one of several at once. */
+const isTurn = (around: readonly Surrounding[]): boolean => isLoop(around) || around.at(-1) === 'concurrent';
 
 const stmtCheck = byKind<ModulePlace>(
   {
@@ -284,7 +286,7 @@ const stmtCheck = byKind<ModulePlace>(
       stmtKind({ value: expr }),
     ),
     break: needs(isLoop, 'is a break outside of a loop', stmtKind({})),
-    continue: needs(isLoop, 'is a continue outside of a loop', stmtKind({})),
+    continue: needs(isTurn, 'is a continue outside of a loop', stmtKind({})),
     emit: withEffect(stmtKind({ event: key, fields: bindings })),
     block: stmtKind({ block }),
   },

@@ -3,6 +3,7 @@ import type { IRModule } from '../ir/ir.ts';
 import { checkEntityKey } from './entity-key.ts';
 import type { Find, VerifierFinding } from './finding.ts';
 import { factsOf } from './flow-facts.ts';
+import { jumpRule } from './jumps.ts';
 import { parallelRule } from './parallel.ts';
 import { reachableRule } from './reachable.ts';
 import { checkRecursion } from './recursion.ts';
@@ -23,7 +24,7 @@ export function verifyModule(module: IRModule): readonly VerifierFinding[] {
   checkSchedules(module, find);
   checkSearches(module, find);
   checkRecursion(module, facts, find);
-  const rules = [rigidRule(facts, find), parallelRule(facts, find), reachableRule(find)];
+  const rules = [rigidRule(facts, find), parallelRule(facts, find), reachableRule(find), jumpRule(find)];
   for (const flow of [...module.flows, ...module.functions]) for (const rule of rules) walkFlow(flow, rule);
   return findings;
 }

@@ -8,6 +8,8 @@ export interface Place {
   readonly isRigid: boolean;
   /** In a branch of `@parallel`, or in a concurrent `@foreach`. */
   readonly isParallel: boolean;
+  /** What a `break` would leave. */
+  readonly around: 'nothing' | 'loop' | 'branch';
 }
 
 export interface Visitor {
@@ -18,7 +20,7 @@ export interface Visitor {
 }
 
 export function walkFlow(flow: IRFlow, visitor: Visitor): void {
-  walkBlocks(flow.body, { flow, isRigid: false, isParallel: false }, visitor);
+  walkBlocks(flow.body, { flow, isRigid: false, isParallel: false, around: 'nothing' }, visitor);
 }
 
 function walkBlocks(blocks: readonly IRBlock[], place: Place, visitor: Visitor): void {
@@ -40,16 +42,18 @@ function walkBlock(block: IRBlock, place: Place, visitor: Visitor): void {
       walkBlocks(block.on_validation_failure ?? [], place, visitor);
       return;
     case 'parallel':
-      for (const branch of block.branches) walkBlocks(branch.body, { ...place, isParallel: true }, visitor);
+      for (const branch of block.branches)
+        walkBlocks(branch.body, { ...place, isParallel: true, around: 'branch' }, visitor);
       return;
     case 'foreach': {
-      const isConcurrent = (block.max_concurrent ?? 1) > 1;
-      walkBlocks(block.body, { ...place, isParallel: place.isParallel || isConcurrent }, visitor);
+      const isConcurrent = block.max_concurrent !== undefined;
+      const around = isConcurrent ? 'branch' : 'loop';
+      walkBlocks(block.body, { ...place, isParallel: place.isParallel || isConcurrent, around }, visitor);
       return;
     }
     case 'while':
       walkStatements(block.prepare ?? [], place, visitor);
-      walkBlocks(block.body, place, visitor);
+      walkBlocks(block.body, { ...place, around: 'loop' }, visitor);
       return;
     case 'match':
       for (const arm of block.arms) walkBlocks(arm.body, place, visitor);
