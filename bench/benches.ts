@@ -25,6 +25,9 @@ import { bench as manyCallers } from './micro/many-callers.bench.ts';
 import { bench as million } from './micro/million.bench.ts';
 import { bench as scaicoreCompile } from './micro/scaicore-compile.bench.ts';
 import { bench as scaicoreHosted } from './micro/scaicore-hosted.bench.ts';
+import { bench as scaicoreCall } from './micro/scaicore-call.bench.ts';
+import { bench as scaicoreLoop } from './micro/scaicore-loop.bench.ts';
+import { bench as scaicoreSuspend } from './micro/scaicore-suspend.bench.ts';
 
 /** In the order of the table. */
 export const BENCHES: readonly Bench[] = [
@@ -54,4 +57,7 @@ export const BENCHES: readonly Bench[] = [
   eviction,
   idleSockets,
   scaicoreCompile,
+  scaicoreCall,
+  scaicoreLoop,
+  scaicoreSuspend,
 ];

@@ -71,10 +71,18 @@ function savedSlots(frame: Frame, region: Region & { readonly kind: 'loop' }): J
   const saved: Record<string, JsonValue> = {};
   for (const { name, slot } of region.saved) {
     const value = frame.slots[slot] ?? null;
+    const variable = name === 'items' ? variableWith(frame, value) : undefined;
+    // A loop over a variable that still is what it was needs no copy of it.
+    if (variable !== undefined) saved['items_of'] = variable;
     // A list that the loop still adds to must not change in the state.
-    saved[name] = name === 'collected' && Array.isArray(value) ? value.slice() : value;
+    else saved[name] = name === 'collected' && Array.isArray(value) ? value.slice() : value;
   }
   return saved;
+}
+
+function variableWith({ flow, slots }: Frame, value: JsonValue): string | undefined {
+  for (const [name, slot] of flow.names) if (slots[slot] === value) return name;
+  return undefined;
 }
 
 // ---- In ----
@@ -143,8 +151,12 @@ function restoreRegion(
   if (region.kind !== 'loop') return;
   const saved = loops[region.path];
   if (!isObject(saved)) return;
+  const { items_of: variable } = saved;
   for (const { name, slot } of region.saved) {
-    const value = Object.hasOwn(saved, name) ? (saved[name] ?? null) : null;
+    const isShared = name === 'items' && typeof variable === 'string';
+    const shared = isShared ? frame.flow.names.get(variable) : undefined;
+    const own = Object.hasOwn(saved, name) ? (saved[name] ?? null) : null;
+    const value = shared === undefined ? own : (frame.slots[shared] ?? null);
     frame.slots[slot] = name === 'collected' && Array.isArray(value) ? value.slice() : value;
   }
 }

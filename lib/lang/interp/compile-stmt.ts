@@ -59,6 +59,7 @@ export function emitEffect(
   out.emit((pc) => {
     const next = pc + 1;
     return (frame, task) => {
+      task.execution.checkSignal();
       const answer = effect(frame.slots, frame.budget);
       if (isPromise(answer))
         return waitFor(task, answer, (at, _task, value: JsonValue) => {

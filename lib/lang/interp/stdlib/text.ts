@@ -5,7 +5,7 @@ import { matchesGlob } from './glob.ts';
 import { count, optionalText, optionalWhole, type StdContext, type StdMethods, text, whole } from './std.ts';
 
 /** Characters that one step pays for. */
-const PER_STEP = 64;
+const PER_STEP = 16;
 
 function pay(context: StdContext, characters: number): void {
   context.charge(Math.floor(characters / PER_STEP));

@@ -155,6 +155,23 @@ describe('Checkpoints', () => {
     assert.deepEqual(output, ['start', 'a', 'b', 'c', 'A', '<else>', 'caught <said so>', '<arm>']);
   });
 
+  it('Loops over a variable: go over what it was, whether it is still that or not', async () => {
+    const source = (change: string): string => `
+      @flow main(all: array[int]): array[int] {
+        xs = all.filter(x => x > 0)
+        ys = @foreach x in xs {
+          d = @checkpoint approval { present = { payload = x } }
+          ${change}
+          yield x
+        }
+        return ys.concat(xs)
+      }`;
+    const kept = await outcome(source(''), decision(1), { all: [1, 2, 3] });
+    assert.deepEqual(kept.output, [1, 2, 3, 1, 2, 3]);
+    const changed = await outcome(source('xs = [x * 10]'), decision(1), { all: [1, 2, 3] });
+    assert.deepEqual(changed.output, [1, 2, 3, 30]);
+  });
+
   it('Numbers of calls go on where they stopped', async () => {
     const source = `
       @core Test { version = "1.0.0"
