@@ -3,19 +3,18 @@
 //   D2. `npm run …` names a script of package.json; README.md names the test command that .ci/run uses.
 //   D3. TypeScript blocks that start with `// file: NAME` compile as users would write them, against the built package.
 //       The blocks of one document are one project, so they may import each other.
-//   D4. The table of errors is the one of the catalogue; `npm run docs -- --write` brings it up to date.
+//   D4. The tables of errors and of the compiler's diagnostics are those of the code; `npm run docs -- --write` brings
+//       them up to date.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ERRORS } from '../lib/errors/catalogue.ts';
 import type { ErrorSpec } from '../lib/errors/catalogue.ts';
+import { diagnosticTable } from './diagnostic-table.ts';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const NOT_DOCS = new Set(['node_modules', 'dist', '.git', '.state', '.granary']);
-const ERRORS_DOC = 'gateway/README.md';
-const BEGIN = '<!-- errors:begin -->';
-const END = '<!-- errors:end -->';
 
 function docsBelow(folder: string): string[] {
   return readdirSync(path.join(root, folder), { withFileTypes: true }).flatMap((entry) => {
@@ -106,7 +105,7 @@ function checkBlocks(doc: string, text: string): string[] {
     : [`${doc}: its TypeScript blocks do not compile:\n${result.stdout}${result.stderr}`];
 }
 
-// ---- D4: errors ----
+// ---- D4: tables ----
 
 function errorTable(): string {
   const rows = Object.entries<ErrorSpec>(ERRORS).map(([code, spec]) => {
@@ -125,28 +124,39 @@ function errorTable(): string {
     '| Code | HTTP | Effect | Worth another try | Details shown | Meaning |',
     '| --- | --- | --- | --- | --- | --- |',
   ];
-  // The formatter would align the columns, and every new code would then change every line.
-  return ['<!-- prettier-ignore-start -->', ...head, ...rows, '<!-- prettier-ignore-end -->'].join('\n');
+  return [...head, ...rows].join('\n');
 }
 
-function checkErrorTable(isWrite: boolean): string[] {
-  if (!existsSync(path.join(root, ERRORS_DOC)))
-    return [`${ERRORS_DOC}: is missing; it holds the table of errors`];
-  const text = read(ERRORS_DOC);
-  const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
-  if (begin < 0 || end < begin) return [`${ERRORS_DOC}: has no lines ${BEGIN} and ${END}`];
-  const wanted = `${text.slice(0, begin + BEGIN.length)}\n\n${errorTable()}\n\n${text.slice(end)}`;
+interface GeneratedTable {
+  /** In the lines around it: `<!-- errors:begin -->`. */
+  readonly name: string;
+  readonly doc: string;
+  readonly make: () => string;
+}
+const TABLES: readonly GeneratedTable[] = [
+  { name: 'errors', doc: 'gateway/README.md', make: errorTable },
+  { name: 'diagnostics', doc: 'lib/lang/README.md', make: () => diagnosticTable(root, 'lib/lang') },
+];
+
+function checkTable({ name, doc, make }: GeneratedTable, isWrite: boolean): string[] {
+  const [beginLine, endLine] = [`<!-- ${name}:begin -->`, `<!-- ${name}:end -->`];
+  if (!existsSync(path.join(root, doc))) return [`${doc}: is missing; it holds the table of ${name}`];
+  const text = read(doc);
+  const [begin, end] = [text.indexOf(beginLine), text.indexOf(endLine)];
+  if (begin < 0 || end < begin) return [`${doc}: has no lines ${beginLine} and ${endLine}`];
+  // The formatter would align the columns, and every new code would then change every line.
+  const table = ['<!-- prettier-ignore-start -->', make(), '<!-- prettier-ignore-end -->'].join('\n');
+  const wanted = `${text.slice(0, begin + beginLine.length)}\n\n${table}\n\n${text.slice(end)}`;
   if (text === wanted) return [];
-  if (!isWrite)
-    return [`${ERRORS_DOC}: the table of errors is not the one of the catalogue: npm run docs -- --write`];
-  writeFileSync(path.join(root, ERRORS_DOC), wanted);
-  console.log(`docs: wrote the table of errors into ${ERRORS_DOC}`);
+  if (!isWrite) return [`${doc}: the table of ${name} is not that of the code: npm run docs -- --write`];
+  writeFileSync(path.join(root, doc), wanted);
+  console.log(`docs: wrote the table of ${name} into ${doc}`);
   return [];
 }
 
 function main(args: readonly string[]): void {
   const docs = docsBelow('.');
-  const problems = checkErrorTable(args.includes('--write'));
+  const problems = TABLES.flatMap((table) => checkTable(table, args.includes('--write')));
   for (const doc of docs) {
     const text = read(doc);
     problems.push(...checkLinks(doc, text), ...checkCommands(doc, text), ...checkBlocks(doc, text));

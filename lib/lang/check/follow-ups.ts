@@ -9,7 +9,7 @@ const SYNTAX = /^E(0|10[0-8]|114)/;
 /** Names that may have been declared in what was not read, anywhere. */
 const ANYWHERE: ReadonlySet<DiagnosticCode> = new Set(['E202', 'E203', 'E204', 'E205', 'E208', 'E209']);
 /** What may have stood, or been used, in the part of the same declaration that was not read. */
-const NEARBY: ReadonlySet<DiagnosticCode> = new Set(['E110', 'E200', 'E304', 'E309', 'E401']);
+const NEARBY: ReadonlySet<DiagnosticCode> = new Set(['E110', 'E200', 'E304', 'E309', 'E311', 'E401', 'W402']);
 
 export function isSyntaxError({ code }: Diagnostic): boolean {
   return SYNTAX.test(code);
@@ -19,10 +19,14 @@ export function isSyntaxError({ code }: Diagnostic): boolean {
 export function brokenPlaces(file: FileNode, syntaxErrors: readonly Diagnostic[]): (at: number) => boolean {
   const places = syntaxErrors.filter(({ source }) => source === file.source).map(({ span }) => span.start);
   if (places.length === 0) return () => false;
-  const spans: readonly Span[] = file.items.flatMap((item) =>
-    item.kind === 'core' ? item.members.map(({ span }) => span) : [item.span],
-  );
-  const broken = spans.filter(({ start, end }) => places.some((place) => place >= start && place <= end));
+  const spans: readonly Span[] = file.items
+    .flatMap((item) => (item.kind === 'core' ? item.members.map(({ span }) => span) : [item.span]))
+    .sort((one, other) => one.start - other.start);
+  const broken = spans.filter(({ start, end }, index) => {
+    // What is missing at the end of a declaration is reported behind it: up to the next one a place is this one's.
+    const reach = Math.max(end, (spans[index + 1]?.start ?? Infinity) - 1);
+    return places.some((place) => place >= start && place <= reach);
+  });
   return (at) => broken.some(({ start, end }) => at >= start && at <= end);
 }
 

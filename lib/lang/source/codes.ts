@@ -1,5 +1,6 @@
 // Every diagnostic of the compiler. The first digit says the phase: 0 lexer, 1 parser, 2 names, 3 types, 4 verifier.
-// Codes are never reused. `origin: 'spec'` are the specification's own (system.md, section 3); `ours` are Granary's.
+// Codes are never reused; E407 (a value that cannot be stored at a checkpoint) cannot occur, as all values are data.
+// `origin: 'spec'` are the specification's own (system.md, section 3); `ours` are Granary's.
 
 export interface DiagnosticSpec {
   readonly severity: 'error' | 'warning';
@@ -66,7 +67,6 @@ export const DIAGNOSTICS = {
   E404: ours('unreachable block'),
   E405: spec('LLM call inside @rigid'),
   E406: ours('checkpoint inside a parallel branch'),
-  E407: ours('a value that cannot be stored at a checkpoint'),
   E408: ours('invalid schedule'),
   E409: ours('recursion between transformers, evaluators or pipelines'),
   W400: warning('a stateless core declares memory'),
