@@ -2,7 +2,8 @@
 import type { IRBlock, IRBlockArm, IRPath } from '../ir/ir.ts';
 import { compileEx } from './compile-expr.ts';
 import { armFor } from './compile-stmt.ts';
-import { armHead, DONE, type SyncCode } from './compile-sync.ts';
+import { armHead } from './compile-sync.ts';
+import { DONE, type SyncCode } from './sync-code.ts';
 import type { Emitter } from './emitter.ts';
 import type { FlowContext } from './flow-context.ts';
 import type { Ex } from './values.ts';

@@ -1,70 +1,30 @@
 // Statements and blocks that never wait, as closures nested in each other: they run to their end in one go.
-//   S1. A closure answers how it ended: `DONE`, or what its surroundings have to do. A returned value waits in the
-//       execution's `returned`.
-//   S2. Back edges and calls burn fuel, so that no program holds the process for ever.
+//   S1. Back edges and calls burn fuel, so that no program holds the process for ever.
 import { unreachable } from '../../base/assert.ts';
-import type { IRBlock, IRBlockArm, IRExpr, IRStmt, JsonValue } from '../ir/ir.ts';
+import type { IRBlock, IRBlockArm, IRStmt, JsonValue } from '../ir/ir.ts';
 import { costOf, costOfBlocks } from './analysis.ts';
 import { boolOf } from './arithmetic.ts';
 import { compileEx, compileExpr, noArm } from './compile-expr.ts';
 import { compilePattern } from './compile-pattern.ts';
 import { bindingOf, catchOf, toProgramError } from './caught.ts';
+import { withResult } from './block-result.ts';
 import { emitEffect, hostCallEffect } from './effects.ts';
 import { ScaiCoreError } from './errors.ts';
 import { type Execution, executionOf } from './execution.ts';
 import type { FlowContext } from './flow-context.ts';
 import { entriesOf } from './stdlib/maps.ts';
+import {
+  BREAK,
+  type Completion,
+  CONTINUE,
+  DONE,
+  plain,
+  RETURN,
+  sequence,
+  type SyncCode,
+} from './sync-code.ts';
 import { type BlockLabel, labelOf } from './telemetry.ts';
 import { type Ex, isList, isObject, type Slots, withPath, wrongKind } from './values.ts';
-
-export const DONE = 0;
-export const BREAK = 1;
-export const CONTINUE = 2;
-export const RETURN = 3;
-export type Completion = typeof DONE | typeof BREAK | typeof CONTINUE | typeof RETURN;
-export type Run = (slots: Slots) => Completion;
-
-/** `isPlain`: it always ends with `DONE`, so nobody has to look. */
-export interface SyncCode {
-  readonly run: Run;
-  readonly isPlain: boolean;
-}
-
-const NOTHING: SyncCode = { run: () => DONE, isPlain: true };
-const plain = (run: Run): SyncCode => ({ run, isPlain: true });
-
-// ---- Sequences ----
-
-export function sequence(parts: readonly SyncCode[]): SyncCode {
-  const [first, second, third] = parts;
-  if (first === undefined) return NOTHING;
-  if (second === undefined) return first;
-  if (third !== undefined) {
-    const half = parts.length === 3 ? 1 : parts.length >> 1;
-    return pair(sequence(parts.slice(0, half)), sequence(parts.slice(half)));
-  }
-  return pair(first, second);
-}
-
-function pair(first: SyncCode, second: SyncCode): SyncCode {
-  const [one, two] = [first.run, second.run];
-  const isPlain = first.isPlain && second.isPlain;
-  if (first.isPlain)
-    return {
-      run: (s) => {
-        one(s);
-        return two(s);
-      },
-      isPlain,
-    };
-  return {
-    run: (s) => {
-      const ended = one(s);
-      return ended === DONE ? two(s) : ended;
-    },
-    isPlain,
-  };
-}
 
 export function syncStmts(statements: readonly IRStmt[], context: FlowContext): SyncCode {
   return sequence(statements.map((statement) => syncStmt(statement, context)));
@@ -265,48 +225,6 @@ function bareBlock(block: IRBlock, context: FlowContext): SyncCode {
     default:
       throw new Error(`${block.kind} may wait: it is no synchronous block`);
   }
-}
-
-/** The value of plain statements is that of an expression at their end. */
-export function withResult(
-  statements: readonly IRStmt[],
-  name: string | null | undefined,
-): readonly IRStmt[] {
-  if (name === undefined || name === null) return statements;
-  const last = statements.at(-1);
-  // The builder wrote the value where it belongs.
-  if (last && setsName(last, name)) return statements;
-  const isPlain = last?.kind === 'expression' && last.result_binding === undefined;
-  return [
-    ...(isPlain ? statements.slice(0, -1) : statements),
-    { kind: 'assign', target: { name }, value: last ? valueOf(last) : NULL },
-  ];
-}
-
-const NULL: IRExpr = { kind: 'literal', value: null };
-
-/** Whether the statement sets the name on every way through it. */
-function setsName(statement: IRStmt, name: string): boolean {
-  const endsSetting = (body: readonly IRStmt[]): boolean => {
-    const last = body.at(-1);
-    return last !== undefined && setsName(last, name);
-  };
-  if (statement.kind === 'if') return endsSetting(statement.then) && endsSetting(statement.otherwise ?? []);
-  if (statement.kind === 'match') return statement.arms.every(({ body }) => endsSetting(body));
-  if (statement.kind === 'block') return statement.block.result_binding === name;
-  return bindingNameOf(statement) === name;
-}
-
-function bindingNameOf(statement: IRStmt): string | undefined {
-  if (statement.kind === 'assign') return statement.target.path ? undefined : statement.target.name;
-  return 'result_binding' in statement ? statement.result_binding : undefined;
-}
-
-/** A call at the end was an expression in source, if the builder made up the name for what it gives. */
-function valueOf(statement: IRStmt): IRExpr {
-  if (statement.kind === 'expression') return statement.expression;
-  const name = bindingNameOf(statement);
-  return name?.startsWith('$') === true && statement.kind !== 'assign' ? { kind: 'ref', name } : NULL;
 }
 
 function armBody(arm: IRBlockArm, block: IRBlock, context: FlowContext): SyncCode {

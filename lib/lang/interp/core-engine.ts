@@ -7,7 +7,7 @@ import { isPromise, type MaybePromise } from '../../base/maybe-promise.ts';
 import type { IRModule, JsonValue } from '../ir/ir.ts';
 import { toProgramError } from './caught.ts';
 import { checkState, restoreFrames } from './checkpoint-state.ts';
-import { RETURN } from './compile-sync.ts';
+import { RETURN } from './sync-code.ts';
 import { ScaiCoreError } from './errors.ts';
 import { askHost, Execution } from './execution.ts';
 import { type CompiledFlow, Frame, type Step, Task } from './frame.ts';

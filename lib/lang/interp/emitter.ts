@@ -1,7 +1,7 @@
 // Puts together the instructions of one flow. Statements that never wait are collected, and become one instruction as
 // soon as something else follows; what surrounds an instruction is noted beside it.
 import type { IRBlock, IRPath, IRStmt } from '../ir/ir.ts';
-import { BREAK, CONTINUE, DONE, RETURN, sequence, type SyncCode } from './compile-sync.ts';
+import { BREAK, CONTINUE, DONE, RETURN, sequence, type SyncCode } from './sync-code.ts';
 import type { FlowContext } from './flow-context.ts';
 import type { Label, Region, Step } from './frame.ts';
 import { returnFrom } from './machine.ts';

@@ -3,7 +3,7 @@
 import type { IRFlow, IRLimits, JsonValue } from '../ir/ir.ts';
 import type { Budget } from './budget.ts';
 import type { SyncCall } from './compile-expr.ts';
-import type { Run } from './compile-sync.ts';
+import type { Run } from './sync-code.ts';
 import type { ScaiCoreError } from './errors.ts';
 import type { Execution } from './execution.ts';
 import type { BlockLabel } from './telemetry.ts';

@@ -1,0 +1,44 @@
+// The value of a block of plain statements.
+import type { IRExpr, IRStmt } from '../ir/ir.ts';
+
+/** The value of plain statements is that of an expression at their end. */
+export function withResult(
+  statements: readonly IRStmt[],
+  name: string | null | undefined,
+): readonly IRStmt[] {
+  if (name === undefined || name === null) return statements;
+  const last = statements.at(-1);
+  // The builder wrote the value where it belongs.
+  if (last && setsName(last, name)) return statements;
+  const isPlain = last?.kind === 'expression' && last.result_binding === undefined;
+  return [
+    ...(isPlain ? statements.slice(0, -1) : statements),
+    { kind: 'assign', target: { name }, value: last ? valueOf(last) : NULL },
+  ];
+}
+
+const NULL: IRExpr = { kind: 'literal', value: null };
+
+/** Whether the statement sets the name on every way through it. */
+function setsName(statement: IRStmt, name: string): boolean {
+  const endsSetting = (body: readonly IRStmt[]): boolean => {
+    const last = body.at(-1);
+    return last !== undefined && setsName(last, name);
+  };
+  if (statement.kind === 'if') return endsSetting(statement.then) && endsSetting(statement.otherwise ?? []);
+  if (statement.kind === 'match') return statement.arms.every(({ body }) => endsSetting(body));
+  if (statement.kind === 'block') return statement.block.result_binding === name;
+  return bindingNameOf(statement) === name;
+}
+
+function bindingNameOf(statement: IRStmt): string | undefined {
+  if (statement.kind === 'assign') return statement.target.path ? undefined : statement.target.name;
+  return 'result_binding' in statement ? statement.result_binding : undefined;
+}
+
+/** A call at the end was an expression in source, if the builder made up the name for what it gives. */
+function valueOf(statement: IRStmt): IRExpr {
+  if (statement.kind === 'expression') return statement.expression;
+  const name = bindingNameOf(statement);
+  return name?.startsWith('$') === true && statement.kind !== 'assign' ? { kind: 'ref', name } : NULL;
+}
