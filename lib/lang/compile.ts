@@ -1,6 +1,7 @@
 // The compiler, as a list: text → tokens and tree → modules → names and types → IR → verified IR.
 import { checkProgram } from './check/check-program.ts';
 import type { CheckedProgram } from './check/checked.ts';
+import { checkReservedNames } from './check/reserved-names.ts';
 import { loadProgram, type ReadSource } from './check/resolve-modules.ts';
 import type { IRModule } from './ir/ir.ts';
 import type { IRTest } from './ir/ir-test.ts';
@@ -44,6 +45,10 @@ export function compile(source: SourceText | string, options: CompileOptions = {
   const loaded = loadProgram(entry, read, diagnostics);
   const checked = checkProgram(loaded, diagnostics);
   requireCore(checked, diagnostics);
+  checkReservedNames(
+    checked.files.map((file) => file.source),
+    diagnostics,
+  );
   const lowered = diagnostics.hasErrors ? undefined : lower(checked, { debug });
   if (lowered) reportFindings(lowered, checked, diagnostics);
   const all = diagnostics.sorted();
@@ -56,6 +61,14 @@ export function compile(source: SourceText | string, options: CompileOptions = {
     droppedCount: diagnostics.droppedCount,
     files: checked.files.map((file) => file.source),
   };
+}
+
+export type CheckResult = Omit<CompileResult, 'module' | 'tests'>;
+
+/** What `compile` says, without what it makes. */
+export function check(source: SourceText | string, options: CompileOptions = {}): CheckResult {
+  const { module: _module, tests: _tests, ...result } = compile(source, options);
+  return result;
 }
 
 function requireCore({ core, entry }: CheckedProgram, diagnostics: Diagnostics): void {

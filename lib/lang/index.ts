@@ -48,7 +48,7 @@ export { factsOf, type FlowFacts, verifyModule, type VerifierFinding } from './v
 export { cronProblem } from './verify/schedule.ts';
 
 // compiler
-export { compile, type CompileOptions, type CompileResult } from './compile.ts';
+export { check, type CheckResult, compile, type CompileOptions, type CompileResult } from './compile.ts';
 export {
   type JsonDiagnostic,
   renderDiagnostic,

@@ -7,6 +7,7 @@ import type {
   FieldNode,
   MatchArm,
   MatchStmt,
+  ModelBlock,
   Name,
   Stmt,
 } from '../syntax/ast.ts';
@@ -248,6 +249,7 @@ function lastValue(
 function lowerBlock(body: LoweringBody, block: BlockStmt, out: IRStmt[]): IRBlock | undefined {
   const lowered = lowerKind(body, block, out);
   if (!lowered) return undefined;
+  if (block.kind === 'model_call' && block.budget) return lowerLimitedCall(body, block, lowered);
   const binding = SETS_ITS_BINDING.has(block.kind) ? undefined : block.binding?.text;
   const placed: IRBlock = {
     ...lowered,
@@ -255,6 +257,19 @@ function lowerBlock(body: LoweringBody, block: BlockStmt, out: IRStmt[]): IRBloc
     source_location: body.location(block.span),
   };
   return body.placed(placed, block.span);
+}
+
+/** `@model_call` has no limits of its own: those of a `@budget` in it are around it. */
+function lowerLimitedCall(body: LoweringBody, block: ModelBlock, lowered: IRBlock): IRBlock {
+  const source_location = body.location(block.span);
+  const call: IRBlock = {
+    ...lowered,
+    ...(block.binding && { result_binding: block.binding.text }),
+    source_location,
+  };
+  const limits = limitsOf(block.budget ?? []);
+  const budget: IRBlock = { kind: 'budget', limits, body: [body.placed(call, block.span)], source_location };
+  return body.placed(budget, block.span);
 }
 
 function lowerKind(body: LoweringBody, block: BlockStmt, out: IRStmt[]): IRBlock | undefined {
