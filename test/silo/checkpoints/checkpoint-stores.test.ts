@@ -11,7 +11,8 @@ import { checkpointStoreContract } from '../../contract/checkpoint-store.contrac
 
 checkpointStoreContract('in memory', () => {
   const store = new MemoryCheckpointStore();
-  return { open: () => Promise.resolve(store), close: () => store.close() };
+  const open = (): Promise<CheckpointStore> => Promise.resolve(store);
+  return { open, reopen: open, close: () => store.close() };
 });
 
 checkpointStoreContract('SQLite and a folder', () => {
