@@ -40,3 +40,5 @@ export { resolveClusterOptions, shownRedis } from './cluster-options.ts';
 export { joinCluster } from './system-cluster.ts';
 export { watchProcess } from './system-process.ts';
 export { readWitness, witnessFile, writeWitness } from './witness-file.ts';
+export type { Cli, ExitCode } from './cli/cli.ts';
+export { runScaicore } from './cli/scaicore/program.ts';

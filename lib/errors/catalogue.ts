@@ -160,6 +160,11 @@ export const ERRORS = {
     ...lasting,
     help: 'A file or folder that was named cannot be read; the message says which and why.',
   },
+  ERR_FILE_UNWRITABLE: {
+    http: 500,
+    ...lasting,
+    help: 'A file that was named cannot be written; the message says which and why.',
+  },
   ERR_FLOW_FAILED: {
     http: 500,
     effect: 'none',

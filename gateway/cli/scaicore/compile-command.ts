@@ -1,10 +1,10 @@
 // `scaicore compile` and `scaicore check`.
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { disassemble, type IRModule, IRSerializer, manifestOf } from '../../../lib/lang/index.ts';
 import type { Cli, ExitCode } from '../cli.ts';
 import { type DiagnosticFormat, exitCodeOf, tellDiagnostics } from './diagnostics.ts';
-import { BUNDLE, compileFile, shownName, sourceFile } from './source-files.ts';
+import { BUNDLE, compileFile, shownName, sourceToCompile } from './source-files.ts';
+import { writeWhole } from './whole-file.ts';
 
 export interface CheckFlags {
   readonly strict?: boolean;
@@ -19,7 +19,7 @@ export interface CompileFlags extends CheckFlags {
 
 export function runCheck(cli: Cli, named: string, flags: CheckFlags): ExitCode {
   const { strict = false, format = 'text' } = flags;
-  const result = compileFile(sourceFile(named, cli), cli, { strict });
+  const result = compileFile(sourceToCompile(named, cli), cli, { strict });
   tellDiagnostics(cli, result, format);
   if (result.module && format === 'text') {
     const { name, version } = result.module;
@@ -30,7 +30,7 @@ export function runCheck(cli: Cli, named: string, flags: CheckFlags): ExitCode {
 
 export function runCompile(cli: Cli, named: string, flags: CompileFlags): ExitCode {
   const { strict = false, debug = false, format = 'text' } = flags;
-  const result = compileFile(sourceFile(named, cli), cli, { strict, debug });
+  const result = compileFile(sourceToCompile(named, cli), cli, { strict, debug });
   const { module } = result;
   const isText = format === 'text' || flags.emitIr === true || flags.emitManifest === true;
   tellDiagnostics(cli, result, isText ? 'text' : format);
@@ -50,14 +50,6 @@ export function runCompile(cli: Cli, named: string, flags: CompileFlags): ExitCo
 
 function tick({ terminal }: Cli): string {
   return terminal.paint('green', '✓');
-}
-
-/** Whole or not at all: nobody loads half a bundle. */
-export function writeWhole(file: string, data: Uint8Array | string): void {
-  mkdirSync(path.dirname(file), { recursive: true });
-  const temporary = `${file}.${process.pid}.tmp`;
-  writeFileSync(temporary, data);
-  renameSync(temporary, file);
 }
 
 function countsOf({ flows, functions, types, triggers, plugins }: IRModule): string {

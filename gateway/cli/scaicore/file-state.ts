@@ -1,46 +1,46 @@
 // What a run leaves behind with `--state`: one JSON file for each checkpoint and one for memory, so that the next command
 // goes on where the last one stopped. For trying things out: one process at a time, everything read and written whole.
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { GrainError } from '../../../lib/index.ts';
 import {
   type CheckpointBackend,
   type CheckpointRecord,
+  type ExecutionResult,
   InMemoryBackend,
   type JsonValue,
   type MemoryAddress,
   type MemoryBackend,
 } from '../../../lib/lang/index.ts';
-import { writeWhole } from './compile-command.ts';
-
-export interface StoredRun {
-  /** The program that the checkpoint is of, as it was named. */
-  readonly source: string;
-  readonly record: CheckpointRecord;
-}
+import { writeWhole } from './whole-file.ts';
 
 export class FileCheckpoints implements CheckpointBackend {
   readonly #folder: string;
-  readonly #source: string;
 
-  /** @param source is stored with each checkpoint */
-  constructor(folder: string, source: string) {
+  constructor(folder: string) {
     this.#folder = folder;
-    this.#source = source;
   }
 
   save(record: CheckpointRecord): void {
-    const stored: StoredRun = { source: this.#source, record };
-    writeWhole(this.#file(record.checkpoint_id), JSON.stringify(stored));
+    writeWhole(this.#file(record.checkpoint_id), JSON.stringify(record));
   }
 
   load(checkpointId: string): CheckpointRecord | undefined {
-    return readJson<StoredRun>(this.#file(checkpointId))?.record;
+    return readJson<CheckpointRecord>(this.#file(checkpointId));
   }
 
+  /** Of two processes one gets it: a file can be renamed once. */
   take(checkpointId: string): CheckpointRecord | undefined {
-    const record = this.load(checkpointId);
-    rmSync(this.#file(checkpointId), { force: true });
+    const file = this.#file(checkpointId);
+    const taken = `${file}.${process.pid}.taken`;
+    try {
+      renameSync(file, taken);
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw thrown;
+    }
+    const record = readJson<CheckpointRecord>(taken);
+    rmSync(taken, { force: true });
     return record;
   }
 
@@ -63,9 +63,11 @@ export class FileMemory implements MemoryBackend {
     for (const [at, value] of readJson<[MemoryAddress, JsonValue][]>(this.#file) ?? []) this.write(at, value);
   }
 
-  /** To be called once, when nothing runs any more. */
-  store(): void {
-    const fields = [...this.#seen.values()].map((at) => [at, this.#memory.read(at) ?? null]);
+  /** To be called once, when nothing runs any more. What a stateless Core knew goes with its execution. */
+  store({ executionId, status }: ExecutionResult): void {
+    const fields = [...this.#seen.values()]
+      .filter(({ partition }) => status === 'SUSPENDED' || partition !== executionId)
+      .map((at) => [at, this.#memory.read(at) ?? null]);
     writeWhole(this.#file, JSON.stringify(fields));
   }
 

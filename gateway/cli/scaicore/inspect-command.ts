@@ -1,7 +1,7 @@
 // `scaicore inspect`: what is in a program, without its flows' insides.
 import { type CoreManifest, type IRModule, manifestOf } from '../../../lib/lang/index.ts';
 import type { Cli, ExitCode } from '../cli.ts';
-import { padEnd, printable, widthOf } from '../terminal.ts';
+import { fit, padEnd, printable, type Terminal, widthOf } from '../terminal.ts';
 import { tellDiagnostics } from './diagnostics.ts';
 import { BUNDLE, compileFile, readBundle, sourceFile } from './source-files.ts';
 
@@ -13,7 +13,7 @@ export function runInspect(cli: Cli, named: string, { json = false }: InspectFla
   const module = loadModule(cli, named);
   if (!module) return 1;
   const manifest = manifestOf(module);
-  cli.terminal.out(json ? `${JSON.stringify(manifest)}\n` : textOf(cli, manifest, module));
+  cli.terminal.out(json ? `${JSON.stringify(manifest)}\n` : `${lines(cli.terminal, manifest).join('\n')}\n`);
   return 0;
 }
 
@@ -26,66 +26,76 @@ export function loadModule(cli: Cli, named: string): IRModule | undefined {
   return result.module;
 }
 
-function textOf({ terminal }: Cli, manifest: CoreManifest, module: IRModule): string {
-  const { mode, ...bounds } = manifest.instance;
-  const head = `${terminal.paint('bold', manifest.name)} v${manifest.version}, IR ${manifest.schema_version}`;
-  const lines = [head];
-  if (module.description !== undefined) lines.push(module.description);
-  const limits = Object.entries(bounds).map(([name, value]) => `${name} ${String(value)}`);
-  lines.push(`instance: ${[mode, ...limits].join(', ')}`);
-  const table = (title: string, rows: readonly (readonly [string, string])[]): void => {
-    if (rows.length === 0) return;
-    const width = Math.max(...rows.map(([name]) => widthOf(name)));
-    lines.push('', terminal.paint('bold', title));
-    for (const [name, text] of rows) lines.push(`  ${padEnd(name, width)}  ${text}`);
-  };
-  table(
-    'flows',
-    module.flows.map(({ name }) => [name, flowText(manifest, name)]),
-  );
-  table(
-    'memory',
-    Object.entries(manifest.memory).map(([name, type]) => [name, String(type)]),
-  );
-  table(
-    'reference',
-    Object.entries(manifest.reference).map(([name, type]) => [name, String(type)]),
-  );
-  table(
-    'config',
-    module.config.map(({ name, secret, default: given }) => [
-      name,
-      secret === true ? '(secret)' : given === undefined ? '(required)' : JSON.stringify(given),
-    ]),
-  );
-  table(
-    'models',
-    Object.entries(module.models).map(([role, { provider, model }]) => [role, `${provider}/${model}`]),
-  );
-  table(
-    'plugins',
-    module.plugins.map(({ alias, publisher, name, version }) => [alias, `${publisher}/${name}@${version}`]),
-  );
-  table(
-    'triggers',
-    module.triggers.map(({ kind, name, target_flow, cron, path }) => [
-      `${kind} ${name}`,
-      [`-> ${target_flow}`, cron, path].filter((part) => part !== undefined).join('  '),
-    ]),
-  );
-  table(
-    'subscriptions',
-    module.subscriptions.map(({ event, source_core, target_flow }) => [
-      `${event} from ${source_core}`,
-      `-> ${target_flow}`,
-    ]),
-  );
-  return `${lines.map(printable).join('\n')}\n`;
+type Row = readonly [name: string, text: string];
+
+function lines(terminal: Terminal, manifest: CoreManifest): readonly string[] {
+  const { name, version, schema_version: schema, description, instance } = manifest;
+  const { mode, ...bounds } = instance;
+  const limits = Object.entries(bounds).map(([bound, value]) => `${bound} ${String(value)}`);
+  return [
+    `${terminal.paint('bold', printable(name))} v${printable(version)}, IR ${printable(schema)}`,
+    ...(description === undefined ? [] : [printable(description)]),
+    printable(`instance: ${[mode, ...limits].join(', ')}`),
+    ...tables(manifest).flatMap(([title, rows]) => tableLines(terminal, title, rows)),
+  ];
 }
 
-function flowText({ flows }: CoreManifest, name: string): string {
-  const flow = flows.find((each) => each.name === name);
-  if (!flow) return '';
-  const params = flow.params.map((param) => `${param.name}: ${param.type}`);
-  return `(${params.join(', ')}): ${flow.returns}`;
+function tableLines(terminal: Terminal, title: string, rows: readonly Row[]): readonly string[] {
+  if (rows.length === 0) return [];
+  const width = Math.max(...rows.map(([name]) => widthOf(name)));
+  // Only people have columns: a pipe wants all of it.
+  const columns = terminal.isOutTty ? terminal.columns : Infinity;
+  const texts = rows.map(([name, text]) => printable(`  ${padEnd(name, width)}  ${text}`.trimEnd()));
+  return ['', terminal.paint('bold', title), ...texts.map((text) => fit(text, columns))];
+}
+
+function tables(manifest: CoreManifest): readonly (readonly [title: string, rows: readonly Row[]])[] {
+  const { flows, functions, types, memory, reference, config, models, plugins } = manifest;
+  return [
+    ['flows', flows.map(flowRow)],
+    ['functions', functions.map(flowRow)],
+    ['types', Object.entries(types)],
+    ['memory', Object.entries(memory)],
+    ['reference', Object.entries(reference)],
+    ['config', config.map(configRow)],
+    ['models', Object.entries(models).map(modelRow)],
+    [
+      'plugins',
+      plugins.map(({ alias, publisher, name, version }) => [alias, `${publisher}/${name}@${version}`]),
+    ],
+    ['triggers', manifest.triggers.map(triggerRow)],
+    [
+      'subscriptions',
+      manifest.subscriptions.map((each) => [
+        `${each.event} from ${each.source_core}`,
+        `-> ${each.target_flow}`,
+      ]),
+    ],
+  ];
+}
+
+function flowRow({ name, params, returns, is_internal: isInternal }: CoreManifest['flows'][number]): Row {
+  const texts = params.map(
+    (param) => `${param.name}: ${param.type}${param.is_optional && !param.type.endsWith('?') ? ' = …' : ''}`,
+  );
+  return [name, `(${texts.join(', ')}): ${returns}${isInternal ? '  internal' : ''}`];
+}
+
+function configRow(param: CoreManifest['config'][number]): Row {
+  const { name, type, is_secret: isSecret, is_runtime_configurable: isLive } = param;
+  const value = isSecret
+    ? ' (secret)'
+    : param.default === undefined
+      ? ' (required)'
+      : ` = ${JSON.stringify(param.default)}`;
+  return [name, `${type}${value}${isLive ? '  runtime configurable' : ''}`];
+}
+
+function modelRow([role, model]: [string, CoreManifest['models'][string]]): Row {
+  return [role, `${model.provider}/${model.model}`];
+}
+
+function triggerRow({ kind, name, target_flow: flow, cron, path }: CoreManifest['triggers'][number]): Row {
+  const parts = [`-> ${flow}`, cron, path].filter((part) => part !== undefined);
+  return [`${kind} ${name}`, parts.join('  ')];
 }

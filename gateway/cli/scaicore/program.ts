@@ -26,6 +26,7 @@ export async function runScaicore(args: readonly string[], cli: Cli): Promise<Ex
 }
 
 const SOURCE = 'a .scaicore file, or a folder with exactly one';
+const SOURCES = '.scaicore files, and folders for all below them';
 const PROGRAM = 'a .scaicore or .scaicore-ir file, or a folder with exactly one source';
 
 function makeProgram(cli: Cli, choose: Choose): Command {
@@ -45,7 +46,8 @@ function makeProgram(cli: Cli, choose: Choose): Command {
     })
     .addHelpText(
       'after',
-      '\nExamples:\n  $ scaicore check greet.scaicore\n  $ scaicore run greet.scaicore --flow hello --input \'{"name":"Ada"}\'\n\nExit codes: 0 done, 1 the program has errors or failed, 2 it could not start.',
+      examples('scaicore check greet.scaicore', 'scaicore run greet.scaicore --input \'{"name":"Ada"}\'') +
+        '\nExit codes: 0 done, 1 the program has errors or failed, 2 it could not start.\n',
     );
   addCompile(program, cli, choose);
   addCheck(program, cli, choose);
@@ -67,6 +69,7 @@ function addCompile(program: Command, cli: Cli, choose: Choose): void {
     .option('--debug', 'keep @debug blocks')
     .option('--strict', 'warnings are errors')
     .addOption(formatOption())
+    .addHelpText('after', examples('scaicore compile greet.scaicore', 'scaicore compile . --emit-ir'))
     .action((source: string, flags: CompileFlags) =>
       choose(async () => (await import('./compile-command.ts')).runCompile(cli, source, flags)),
     );
@@ -79,6 +82,10 @@ function addCheck(program: Command, cli: Cli, choose: Choose): void {
     .argument('<source>', SOURCE)
     .option('--strict', 'warnings are errors')
     .addOption(formatOption())
+    .addHelpText(
+      'after',
+      examples('scaicore check . --strict', 'scaicore check . --format sarif > out.sarif'),
+    )
     .action((source: string, flags: CheckFlags) =>
       choose(async () => (await import('./compile-command.ts')).runCheck(cli, source, flags)),
     );
@@ -90,18 +97,27 @@ function addRun(program: Command, cli: Cli, choose: Choose): void {
     .summary('run a flow here')
     .argument('<source>', PROGRAM)
     .option('--flow <name>', 'which flow; not needed where there is one')
-    .option('--input <json>', "its input as JSON, or @FILE (default '{}')")
-    .option('--mock <file>', 'scripted answers of models and plugins')
+    .option('--input <json>', "its input as JSON, @FILE, or - for standard input (default '{}')")
+    .option('--key <key>', 'the instance of an entity, where the input does not say it')
+    .option('--mock <file>', 'scripted answers of models, plugins and other Cores')
+    .option('--models <file>', 'services of models, as `models` in granary.config.json')
+    .option('--plugins <file>', 'services of plugins, as `plugins` in granary.config.json')
     .option('--state <folder>', 'keep memory and checkpoints there')
     .option('--resume <id>', 'go on with the run that stopped at this checkpoint of --state')
-    .option('--resolution <json>', 'what was decided, such as \'{"decision":"approve"}\'')
-    .option('--config <name=value>', 'a @config parameter; may be repeated', collect, [])
+    .option('--resolution <json>', 'what was decided, such as \'{"decision":"approve"}\'; or @FILE, or -')
+    .option('--config <name=value>', 'a @config parameter; may be repeated', collect)
     .option('--reference <file>', 'data of @reference as JSON')
     .option('--telemetry', 'print the events of the runtime')
     .option('--json', 'the result on one line of JSON')
     .addHelpText(
       'after',
-      '\nModels: OPENAI_API_KEY, and OPENAI_BASE_URL for another service of the same kind.\n',
+      examples(
+        'scaicore run greet.scaicore --flow greet --input \'{"name":"Ada"}\'',
+        'scaicore run . --flow ask --state .state',
+        'scaicore run . --resume ID --resolution \'{"decision":"yes"}\' --state .state',
+      ) +
+        '\nModels without --models: OPENAI_API_KEY, and OPENAI_BASE_URL for another service of the same kind;' +
+        '\nGRANARY_MODELS_API_KEY and GRANARY_MODELS_BASE_URL win over these.\n',
     )
     .action((source: string, flags: RunFlags) =>
       choose(async () => (await import('./run-command.ts')).runRun(cli, source, flags)),
@@ -114,6 +130,7 @@ function addInspect(program: Command, cli: Cli, choose: Choose): void {
     .summary('what is in a program')
     .argument('<source>', PROGRAM)
     .option('--json', 'the manifest on one line of JSON')
+    .addHelpText('after', examples('scaicore inspect build/Greeter.scaicore-ir'))
     .action((source: string, flags: InspectFlags) =>
       choose(async () => (await import('./inspect-command.ts')).runInspect(cli, source, flags)),
     );
@@ -123,9 +140,10 @@ function addTest(program: Command, cli: Cli, choose: Choose): void {
   program
     .command('test')
     .summary('run the @test blocks of programs')
-    .argument('<source...>', SOURCE)
+    .argument('<source...>', SOURCES)
     .option('--seed <n>', 'seed of generated cases (default 1)', wholeNumber)
     .option('--json', 'one line of JSON for each test')
+    .addHelpText('after', examples('scaicore test .', 'scaicore test greet.scaicore --seed 7'))
     .action((sources: string[], flags: TestFlags) =>
       choose(async () => (await import('./test-command.ts')).runTests(cli, sources, flags)),
     );
@@ -135,8 +153,10 @@ function addFmt(program: Command, cli: Cli, choose: Choose): void {
   program
     .command('fmt')
     .summary('bring programs into their one form')
-    .argument('<source...>', SOURCE)
+    .argument('[source...]', SOURCES)
     .option('--check', 'change nothing; exit code 1 if something would change')
+    .option('--stdin', 'from standard input to standard output, for editors')
+    .addHelpText('after', examples('scaicore fmt .', 'scaicore fmt --check greet.scaicore'))
     .action((sources: string[], flags: FmtFlags) =>
       choose(async () => (await import('./fmt-command.ts')).runFmt(cli, sources, flags)),
     );
@@ -150,11 +170,15 @@ function formatOption(): Option {
   ]);
 }
 
-function collect(value: string, all: readonly string[]): readonly string[] {
+function collect(value: string, all: readonly string[] = []): readonly string[] {
   return [...all, value];
 }
 
 function wholeNumber(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('It must be a whole number.');
+}
+
+function examples(...lines: readonly string[]): string {
+  return `\nExample${lines.length > 1 ? 's' : ''}:\n${lines.map((line) => `  $ ${line}`).join('\n')}\n`;
 }
