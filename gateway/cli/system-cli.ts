@@ -65,9 +65,18 @@ function ignoreClosedPipes(): void {
   }
 }
 
+export interface MainOptions {
+  /**
+   * Whether the first signal only asks to stop. Not for programs that compute for long: nobody would hear the question,
+   * and the second signal no more than the first. @default true
+   */
+  readonly isAskedToStop?: boolean;
+}
+
 /** Runs `program` with the arguments of this process, and ends the process with its exit code. */
 export async function runMain(
   program: (args: readonly string[], cli: Cli) => Promise<ExitCode>,
+  { isAskedToStop = true }: MainOptions = {},
 ): Promise<void> {
   ignoreClosedPipes();
   // Our clock's timers do not keep a process alive; the command that runs does.
@@ -80,7 +89,7 @@ export async function runMain(
     env,
     folder: process.cwd(),
     version: ownVersion(),
-    stopSignal: stopSignal(),
+    stopSignal: isAskedToStop ? stopSignal() : new AbortController().signal,
     catchStrays,
   };
   const code = await program(process.argv.slice(2), cli);

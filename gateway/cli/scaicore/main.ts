@@ -2,4 +2,5 @@
 import { runMain } from '../system-cli.ts';
 import { runScaicore } from './program.ts';
 
-await runMain(runScaicore);
+// A flow may compute for minutes without a pause, and files are written whole: a signal ends the process at once.
+await runMain(runScaicore, { isAskedToStop: false });

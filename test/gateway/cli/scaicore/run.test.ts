@@ -271,7 +271,7 @@ describe('scaicore run and inspect', () => {
       DESK.replace('version = "2.0.0"', 'version = "2.0.0"\n    description = "a\\u{1b}[2Jb"'),
     );
     const { out } = await folder.runWith({ isTty: true }, 'inspect', 'desk');
-    assert.match(out, /^\u001b\[1mDesk\u001b\[22m v2\.0\.0/);
+    assert.ok(out.startsWith('\u001b[1mDesk\u001b[22m v2.0.0'));
     assert.ok(!out.includes('\u001b[2J'));
     assert.match(out, /^a\ufffd\[2Jb$/m);
   });
