@@ -121,6 +121,12 @@ const WORDS: readonly (readonly [string, number])[] = [
   ['in', T.In],
 ];
 
+/** All words with a meaning, for editors: those behind an `@`, and the plain ones. */
+export const KEYWORDS: { readonly at: readonly string[]; readonly plain: readonly string[] } = {
+  at: AT_NAMES,
+  plain: WORDS.map(([word]) => word),
+};
+
 /** Words by the code of their first letter, so that most names cost one look. */
 const BY_FIRST: (readonly { readonly word: string; readonly kind: number }[] | undefined)[] = Array.from(
   { length: 128 },
