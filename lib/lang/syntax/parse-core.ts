@@ -30,6 +30,7 @@ export abstract class ParseCore {
   /** How deep the parser is, and the greatest depth of what the current expression is made of (P4). */
   protected depth = 0;
   protected deepest = 0;
+  #isDepthReported = false;
   readonly #tokens: Tokens;
   readonly #kinds: Uint8Array;
   readonly #starts: Int32Array;
@@ -233,6 +234,11 @@ export abstract class ParseCore {
       const found = member();
       if (found !== undefined) members.push(found);
       if (this.isPanicking && !this.#recoverInList(close, before)) break;
+      if (close !== T.RBrace && this.isLineStart && this.#isCutText(this.pos - 1)) {
+        // The closing sign is in the text that has no end.
+        this.isPanicking = true;
+        break;
+      }
       if (this.kind === T.Comma) this.advance();
       else if (!this.isClosing(this.kind) && this.kind !== T.Eof && !this.#beginsMember(close)) {
         const sign = SIGN_TEXTS.get(close) ?? '?';
@@ -245,6 +251,14 @@ export abstract class ParseCore {
     }
     this.close(close, open);
     return members;
+  }
+
+  /** A text that ends with its line, which the lexer reported. */
+  #isCutText(index: number): boolean {
+    if (this.kindAt(index) !== T.String) return false;
+    const { start, end } = this.spanAt(index);
+    const isQuoted = end - start >= 2 && this.text.charCodeAt(end - 1) === 0x22;
+    return this.text.charCodeAt(start) === 0x22 && !isQuoted;
   }
 
   /** Without a comma: in the next line, or, in braces, a field: a word and what follows words there. */
@@ -381,11 +395,18 @@ export abstract class ParseCore {
 
   /** One level down; false if it is one too many (E108, reported). Call `leave` in either case. */
   protected enter(): boolean {
+    if (this.depth === 0) this.#isDepthReported = false;
     this.depth += 1;
     if (this.depth > this.deepest) this.deepest = this.depth;
     if (this.depth <= DEPTH_MAX) return true;
-    this.fail('E108', `nested more than ${DEPTH_MAX} levels deep`, 'take parts out into names of their own');
+    this.failTooDeep(`nested more than ${DEPTH_MAX} levels deep`, 'take parts out into names of their own');
     return false;
+  }
+  /** E108, once for a declaration: each of the levels would be closed, and too deep again. */
+  protected failTooDeep(message: string, hint: string): void {
+    if (this.#isDepthReported) this.isPanicking = true;
+    else this.fail('E108', message, hint);
+    this.#isDepthReported = true;
   }
   protected leave(): void {
     this.depth -= 1;

@@ -193,7 +193,7 @@ export abstract class ExprParser extends LiteralParser {
 
   #isTooLong(): boolean {
     if (this.deepest <= DEPTH_MAX) return false;
-    this.fail('E108', `a chain of more than ${DEPTH_MAX} parts`, 'give parts of it names of their own');
+    this.failTooDeep(`a chain of more than ${DEPTH_MAX} parts`, 'give parts of it names of their own');
     return true;
   }
 
