@@ -68,7 +68,8 @@ interface Formatted {
 }
 
 function formatted(name: string, text: string): Formatted {
-  const { file, diagnostics } = parsed(name, text);
+  // Lines end with a line feed, also those inside of texts, whose values do not have the others anyway.
+  const { file, diagnostics } = parsed(name, text.replaceAll('\r\n', '\n'));
   const problems = { diagnostics: diagnostics.sorted(), droppedCount: diagnostics.droppedCount };
   if (diagnostics.hasErrors) return { problems };
   const printed = printFile(file);

@@ -206,9 +206,12 @@ function failedChecks(
     if (ok) return [];
     const check = texts[index] ?? '';
     const sides = (left ?? null) !== null || (right ?? null) !== null;
-    const detail = sides
+    const found = sides
       ? `${JSON.stringify(left)}, and on the other side ${JSON.stringify(right)}`
-      : result && resultText(result);
+      : undefined;
+    // A flow that did not complete is why its output is not what it should be.
+    const why = result && (!sides || result.status !== 'COMPLETED') ? resultText(result) : undefined;
+    const detail = [found, why].filter((text) => text !== undefined).join('; ') || undefined;
     return [{ check, ...(detail !== undefined && { detail }) }];
   });
 }
@@ -255,7 +258,10 @@ async function caseFailure(
   }
 }
 
-/** A smaller case that fails, too; tried a bounded number of times. */
+/** Cases that are tried on the way to the smallest one that fails. */
+const SHRINK_TRIES_MAX = 2_000;
+
+/** A smaller case that fails, too. */
 async function shrunk(
   engine: CoreEngine,
   property: IRProperty,
@@ -265,19 +271,21 @@ async function shrunk(
 ): Promise<TestFailure> {
   let smallest = input;
   let found = failure;
-  for (let round = 0; round < 100; round += 1) {
-    let next: Input | undefined;
-    for (const candidate of smallerCases(smallest)) {
+  let tries = 0;
+  for (let isSmaller = true; isSmaller;) {
+    isSmaller = false;
+    for (const candidate of smallerCases(smallest, property.params, engine.module.types)) {
+      if ((tries += 1) > SHRINK_TRIES_MAX) break;
       const failed = await caseFailure(engine, property, candidate);
       if (!failed) continue;
-      next = candidate;
+      smallest = candidate;
       found = failed;
+      isSmaller = true;
       break;
     }
-    if (!next) break;
-    smallest = next;
   }
-  return { check: found.check, detail: `fails for ${JSON.stringify(smallest)} (seed ${seed})` };
+  const why = found.detail === undefined ? '' : `: ${found.detail}`;
+  return { check: found.check, detail: `fails for ${JSON.stringify(smallest)} (seed ${seed})${why}` };
 }
 
 function objectOf(value: JsonValue): Input {

@@ -1,6 +1,7 @@
 // Values of a type, made from a seed; and smaller ones, for the smallest case that fails.
 import { randomBelow, randomOf, type Rng } from '../../base/rng.ts';
-import type { IRType, JsonValue } from '../ir/ir.ts';
+import { checkValue } from '../ir/check-value.ts';
+import type { IRParam, IRType, JsonValue } from '../ir/ir.ts';
 
 const DEPTH_MAX = 4;
 const WHOLE = [0, 1, -1, 2, 10, 100, -100, 1_000_000];
@@ -85,26 +86,46 @@ function primitive(name: string, rng: Rng, count: number): JsonValue {
   }
 }
 
-/** Cases that differ from `input` in one value, which is smaller. */
+/** Cases that differ from `input` in one place, where the value is smaller and still of its type. */
 export function* smallerCases(
   input: Readonly<Record<string, JsonValue>>,
+  params: readonly IRParam[],
+  types: Readonly<Record<string, IRType>>,
 ): Generator<Readonly<Record<string, JsonValue>>> {
-  for (const [name, value] of Object.entries(input))
-    for (const smaller of smallerValues(value)) yield { ...input, [name]: smaller };
+  for (const { name, type } of params)
+    for (const smaller of smallerValues(input[name] ?? null))
+      if (checkValue(smaller, type, types).length === 0) yield { ...input, [name]: smaller };
 }
 
+/** Whatever its type: those that do not fit are left out later. */
 function* smallerValues(value: JsonValue): Generator<JsonValue> {
-  if (typeof value === 'number' && value !== 0) {
-    yield 0;
-    const half = Number.isInteger(value) ? Math.trunc(value / 2) : Math.trunc(value);
-    if (half !== value) yield half;
-    if (Number.isInteger(value)) yield value - Math.sign(value);
-  } else if (typeof value === 'string' && value !== '') {
+  if (value === null) return;
+  yield null;
+  if (typeof value === 'number') yield* smallerNumbers(value);
+  else if (value === true) yield false;
+  else if (typeof value === 'string' && value !== '') {
     yield '';
     yield value.slice(0, value.length >> 1);
     yield value.slice(1);
   } else if (Array.isArray(value)) {
     const items = value as readonly JsonValue[];
     for (const index of items.keys()) yield items.filter((_item, at) => at !== index);
+    for (const [index, item] of items.entries())
+      for (const smaller of smallerValues(item))
+        yield items.map((other, at) => (at === index ? smaller : other));
+  } else if (typeof value === 'object') {
+    const fields = Object.entries(value);
+    for (const [name] of fields) yield Object.fromEntries(fields.filter(([other]) => other !== name));
+    for (const [name, field] of fields)
+      for (const smaller of smallerValues(field)) yield { ...value, [name]: smaller };
   }
+}
+
+function* smallerNumbers(value: number): Generator<number> {
+  if (value === 0) return;
+  yield 0;
+  const half = Number.isInteger(value) ? Math.trunc(value / 2) : Math.trunc(value);
+  if (half !== value && half !== 0) yield half;
+  if (Number.isInteger(value)) yield value - Math.sign(value);
+  if (value < 0) yield -value;
 }

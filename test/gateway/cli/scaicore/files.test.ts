@@ -109,6 +109,14 @@ describe('scaicore and files', () => {
     assert.match(old.err, /old\.scaicore is not UTF-8/);
   });
 
+  it('fmt: lines end with a line feed, also in texts; a byte order mark goes', async () => {
+    const text = '\ufeff@core A {\r\n    version = "1.0.0"\r\n    description = """a\r\n    b"""\r\n}\r\n';
+    folder.write('windows.scaicore', text);
+    assert.equal((await folder.run('fmt', 'windows.scaicore')).code, 0);
+    assert.ok(!/[\r\ufeff]/.test(folder.read('windows.scaicore')));
+    assert.equal((await folder.run('fmt', '--check', 'windows.scaicore')).code, 0);
+  });
+
   it('fmt: the others are formatted where one has mistakes; without names it says what it needs', async () => {
     folder.write('bad.scaicore', '@core {');
     folder.write('untidy.scaicore', UNTIDY);
