@@ -53,16 +53,11 @@ export abstract class StatementPrinter extends ExprPrinter {
     }
   }
 
-  /** What begins with if or match would be read as the statement. */
+  /** What begins with if or match would be read as the statement. Inside of operators both are in parentheses anyway. */
   #needsParentheses(value: Expr): boolean {
-    if (value.kind === 'match_expr') return true;
-    for (let at: Expr = value; ;) {
-      if (at.kind === 'conditional') return true;
-      if (at.kind === 'binary' || at.kind === 'pipe') at = at.left;
-      else if (at.kind === 'field' || at.kind === 'index') at = at.object;
-      else if (at.kind === 'call') at = at.callee;
-      else return false;
-    }
+    let first: Expr = value;
+    while (first.kind === 'pipe') first = first.left;
+    return first.kind === 'conditional' || (first.kind === 'match_expr' && first === value);
   }
 
   #typeOf(type: TypeNode | undefined, indent: number): string {
