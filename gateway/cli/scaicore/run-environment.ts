@@ -52,7 +52,7 @@ export function runEnvironment(cli: Cli, module: IRModule, flags: EnvironmentFla
     rng: cli.rng,
     ...(memory && { memory }),
     ...(folder !== undefined && { checkpoints: new FileCheckpoints(folder) }),
-    modelProviders: modelsOf(cli, module, flags, mocks),
+    modelProviders: modelsOf(cli, flags, mocks),
     ...(plugins && { plugins }),
     ...(mocks && { dispatcher: mocks.dispatcher }),
     ...(reference !== undefined && {
@@ -67,23 +67,18 @@ export function runEnvironment(cli: Cli, module: IRModule, flags: EnvironmentFla
 
 // ---- Models and plugins ----
 
-function modelsOf(
-  cli: Cli,
-  module: IRModule,
-  { models: file }: EnvironmentFlags,
-  mocks: Mocks | undefined,
-): ModelProvider {
+function modelsOf(cli: Cli, { models: file }: EnvironmentFlags, mocks: Mocks | undefined): ModelProvider {
   if (mocks?.models) return mocks.models;
   const { env, clock, rng } = cli;
   if (file !== undefined) {
     const settings = readModelSettings(jsonFile(cli, file, 'models'), env, '--models');
     return createOpenAiProvider(settings, { clock, rng });
   }
-  return serviceOf(cli, module) ?? NO_MODELS;
+  return serviceOf(cli) ?? NO_MODELS;
 }
 
-/** One OpenAI-compatible service for all models of the program, where the environment names one. */
-function serviceOf({ env, clock, rng }: Cli, module: IRModule): ModelProvider | undefined {
+/** One OpenAI-compatible service for all models, where the environment names one. */
+function serviceOf({ env, clock, rng }: Cli): ModelProvider | undefined {
   const given = (name: string): string | undefined => (env[name] === '' ? undefined : env[name]);
   const apiKey = given('GRANARY_MODELS_API_KEY') ?? given('OPENAI_API_KEY');
   const baseUrl = given('GRANARY_MODELS_BASE_URL') ?? given('OPENAI_BASE_URL');
@@ -92,9 +87,8 @@ function serviceOf({ env, clock, rng }: Cli, module: IRModule): ModelProvider | 
     baseUrl: baseUrl ?? 'https://api.openai.com/v1',
     ...(apiKey !== undefined && { apiKey }),
   };
-  const names = new Set(Object.values(module.models).flatMap(({ provider }) => provider));
-  const providers = Object.fromEntries([...names, 'openai', 'scaigrid'].map((name) => [name, service]));
-  return createOpenAiProvider({ providers }, { clock, rng });
+  // The two that programs can name.
+  return createOpenAiProvider({ providers: { openai: service, scaigrid: service } }, { clock, rng });
 }
 
 const MODELS_ADVICE = 'give answers with --mock FILE or a service with --models FILE, or set OPENAI_API_KEY';
