@@ -41,7 +41,7 @@ describe('ScaiCore checker: whole and broken programs', () => {
         }
         checkText(text);
       }),
-      { numRuns: 300 },
+      { numRuns: 300, seed: Number(process.env['GRANARY_SEED'] ?? 1) },
     );
   });
 

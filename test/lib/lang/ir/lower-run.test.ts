@@ -189,7 +189,7 @@ describe('Lowering, run', () => {
         assert.deepEqual(verifyModule(module), []);
         assert.deepEqual(serializer.deserialize(serializer.serialize(module)), module);
       }),
-      { numRuns: Number(process.env['GRANARY_FUZZ'] ?? 50) },
+      { numRuns: Number(process.env['GRANARY_FUZZ'] ?? 50), seed: Number(process.env['GRANARY_SEED'] ?? 1) },
     );
   });
 });

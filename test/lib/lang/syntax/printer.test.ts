@@ -180,6 +180,9 @@ describe('Printer: comments', () => {
   });
 });
 
+/** The same cases each time; others with GRANARY_SEED. */
+const SEED = Number(process.env['GRANARY_SEED'] ?? 1);
+
 describe('Printer: properties', () => {
   for (const [name, text] of sampleTexts()) {
     it(`${name}: the same tree and comments; printing twice changes nothing`, () => {
@@ -192,7 +195,7 @@ describe('Printer: properties', () => {
       fc.property(programArbitrary(), (text) => {
         printedText(text);
       }),
-      { numRuns: 100 },
+      { numRuns: 100, seed: SEED },
     );
   });
 
@@ -203,7 +206,7 @@ describe('Printer: properties', () => {
       fc.property(fc.nat(samples.length - 1), spots, (which, at) => {
         printedText(withComments(samples[which] ?? '', at));
       }),
-      { numRuns: 200 },
+      { numRuns: 200, seed: SEED },
     );
   });
 });
@@ -216,7 +219,9 @@ function withComments(text: string, at: readonly number[]): string {
   let offset = 0;
   for (const line of text.split('\n')) {
     const quotes = line.split('"""').length - 1;
-    if (!isMultiline && quotes === 0 && !line.includes('//')) {
+    // The name of a plugin is one word, in which no comment can stand.
+    const isPlugin = /=\s*[\w-]+\/[\w-]+@/.test(line);
+    if (!isMultiline && quotes === 0 && !line.includes('//') && !isPlugin) {
       for (const { index } of line.matchAll(/ /g)) {
         if ((line.slice(0, index).split('"').length - 1) % 2 === 0) places.push(offset + index);
       }
