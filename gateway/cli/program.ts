@@ -1,53 +1,29 @@
 // The commands and their flags. Commands that do real work are imported when they are run: `--help` should be quick.
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { AnswerError } from './ask.ts';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { CallFlags } from './call-command.ts';
 import type { Cli, ExitCode } from './cli.ts';
 import type { GatewayFlags } from './cluster/gateway-command.ts';
 import { BY_HAND } from './cluster/role.ts';
 import type { SiloFlags } from './cluster/silo-command.ts';
+import { type Choose, examples, programNamed, runCommandLine, wholeNumber } from './command-line.ts';
 import type { DevFlags } from './dev/dev-command.ts';
 import type { DoctorFlags } from './doctor-command.ts';
-import { tellFailure } from './failure.ts';
 import type { InspectFlags } from './inspect-command.ts';
 import type { SampleFlags } from './sample/sample-command.ts';
 import type { SendFlags } from './send/send-command.ts';
 import type { TopFlags } from './top/top-command.ts';
 
-type Run = () => Promise<ExitCode>;
-
 /** Runs a command line, without the name of the program. Never rejects. */
-export async function runProgram(args: readonly string[], cli: Cli): Promise<ExitCode> {
-  let chosen: Run | undefined;
-  const program = makeProgram(cli, (run) => (chosen = run));
-  try {
-    await program.parseAsync([...args], { from: 'user' });
-    return chosen ? await chosen() : 0;
-  } catch (thrown) {
-    // Help and version end by throwing, too; commander has said everything.
-    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
-    tellFailure(cli.terminal, thrown, args.includes('--json'));
-    // A host that answers was asked, and said no.
-    return thrown instanceof AnswerError ? 1 : 2;
-  }
+export function runProgram(args: readonly string[], cli: Cli): Promise<ExitCode> {
+  return runCommandLine(args, cli, makeProgram);
 }
 
-function makeProgram(cli: Cli, choose: (run: Run) => void): Command {
-  const { terminal } = cli;
-  const program = new Command('granary')
-    .description('Durable, single-writer grains behind HTTP and WebSocket.')
-    .version(cli.version)
-    .exitOverride()
-    .showSuggestionAfterError()
-    .configureOutput({
-      writeOut: (text) => terminal.out(text),
-      writeErr: (text) => terminal.err(text),
-      getOutHelpWidth: () => terminal.columns,
-      getErrHelpWidth: () => terminal.columns,
-      getOutHasColors: () => terminal.paint('bold', 'x') !== 'x',
-      getErrHasColors: () => terminal.paint('bold', 'x') !== 'x',
-    })
-    .addHelpText('after', examples('granary dev counter.ts', 'granary call counter/one add \'{"by":2}\''));
+function makeProgram(cli: Cli, choose: Choose): Command {
+  const program = programNamed('granary', 'Durable, single-writer grains behind HTTP and WebSocket.', cli);
+  program.addHelpText(
+    'after',
+    examples('granary dev counter.ts', 'granary call counter/one add \'{"by":2}\''),
+  );
   addDev(program, cli, choose);
   addSilo(program, cli, choose);
   addGateway(program, cli, choose);
@@ -60,7 +36,7 @@ function makeProgram(cli: Cli, choose: (run: Run) => void): Command {
   return program;
 }
 
-function addDev(program: Command, cli: Cli, choose: (run: Run) => void): void {
+function addDev(program: Command, cli: Cli, choose: Choose): void {
   program
     .command('dev')
     .summary('host the Cores of some files here, and follow the files as they change')
@@ -70,7 +46,7 @@ function addDev(program: Command, cli: Cli, choose: (run: Run) => void): void {
         'FILE may be a file, a folder or a pattern; without one it is `cores` of the configuration, or the folder cores/.',
     )
     .argument('[FILE...]', 'files of TypeScript, JavaScript or ScaiCore, folders, patterns')
-    .option('--port <port>', 'port to listen on, 0 for a free one (default 7400)', wholeNumber)
+    .option('--port <port>', 'port to listen on, 0 for a free one (default 7400)', count)
     .option('--host <address>', 'address to listen on; beyond loopback it needs a token (default 127.0.0.1)')
     .option('--data <folder>', '`memory` keeps nothing (default .granary)')
     .option('--token <secret>', 'bearer token that callers must bring')
@@ -84,7 +60,7 @@ function addDev(program: Command, cli: Cli, choose: (run: Run) => void): void {
     );
 }
 
-function addSilo(program: Command, cli: Cli, choose: (run: Run) => void): void {
+function addSilo(program: Command, cli: Cli, choose: Choose): void {
   clusterRole(program.command('silo'))
     .summary('host the Cores of some files as a part of a cluster')
     .description(
@@ -94,10 +70,10 @@ function addSilo(program: Command, cli: Cli, choose: (run: Run) => void): void {
     .argument('[FILE...]', 'TypeScript or JavaScript files, folders, patterns')
     .option('--name <name>', 'what people call it (default `silo-` and the process id)')
     .option('--link-host <address>', 'address for the other silos and gateways (default 127.0.0.1)')
-    .option('--link-port <port>', 'port for them (default a free one)', wholeNumber)
+    .option('--link-port <port>', 'port for them (default a free one)', count)
     .option('--advertise-host <address>', 'where they reach it, when that is another address')
-    .option('--advertise-port <port>', 'and another port', wholeNumber)
-    .option('--health-port <port>', 'answer /health and /health/ready on this port', wholeNumber)
+    .option('--advertise-port <port>', 'and another port', count)
+    .option('--health-port <port>', 'answer /health and /health/ready on this port', count)
     .addOption(
       jsonOption('first line of standard output: {"silo","incarnation","link","pid"}; logs as JSON lines'),
     )
@@ -107,14 +83,14 @@ function addSilo(program: Command, cli: Cli, choose: (run: Run) => void): void {
     );
 }
 
-function addGateway(program: Command, cli: Cli, choose: (run: Run) => void): void {
+function addGateway(program: Command, cli: Cli, choose: Choose): void {
   clusterRole(program.command('gateway'))
     .summary('the way in to a cluster, over HTTP and WebSocket')
     .description(
       'Answers HTTP and WebSocket for the silos of a cluster. It loads no Cores: the silos tell it what they host. Any ' +
         'number of gateways may run; clients that lose one go on at another.',
     )
-    .option('--port <port>', 'port to listen on, 0 for a free one (default 7400)', wholeNumber)
+    .option('--port <port>', 'port to listen on, 0 for a free one (default 7400)', count)
     .option('--host <address>', 'address to listen on; beyond loopback it needs a token (default 127.0.0.1)')
     .option('--token <secret>', 'bearer token that callers must bring')
     .addOption(jsonOption('first line of standard output: {"url","stream","pid"}; logs as JSON lines'))
@@ -141,14 +117,14 @@ function clusterRole(command: Command): Command {
     .addOption(configOption());
 }
 
-function addCall(program: Command, cli: Cli, choose: (run: Run) => void): void {
+function addCall(program: Command, cli: Cli, choose: Choose): void {
   remote(program.command('call'))
     .summary('call a flow of a grain')
     .description('Calls a flow and prints its result. Exit code 1 when the call was refused or failed.')
     .argument('<CORE[/KEY]>', 'the grain; without a key, the host takes it from the input')
     .argument('<FLOW>')
     .argument('[JSON]', 'the input; - reads it from standard input')
-    .option('--deadline <ms>', 'how long the call may take (default 30000)', wholeNumber)
+    .option('--deadline <ms>', 'how long the call may take (default 30000)', count)
     .option('--id <id>', 'command id: within 10 minutes the call runs once, however often it is sent')
     .addOption(jsonOption('the whole reply, on one line'))
     .addHelpText(
@@ -160,7 +136,7 @@ function addCall(program: Command, cli: Cli, choose: (run: Run) => void): void {
     );
 }
 
-function addSend(program: Command, cli: Cli, choose: (run: Run) => void): void {
+function addSend(program: Command, cli: Cli, choose: Choose): void {
   remote(program.command('send'))
     .summary('stream a file of events into grains')
     .description(
@@ -186,7 +162,7 @@ function addSend(program: Command, cli: Cli, choose: (run: Run) => void): void {
     );
 }
 
-function addInspect(program: Command, cli: Cli, choose: (run: Run) => void): void {
+function addInspect(program: Command, cli: Cli, choose: Choose): void {
   remote(program.command('inspect'))
     .summary('what a host has loaded, and which grains are in memory')
     .description('Lists the Cores of a host, the grains of one Core that are in memory, or shows one grain.')
@@ -203,7 +179,7 @@ function addInspect(program: Command, cli: Cli, choose: (run: Run) => void): voi
     );
 }
 
-function addTop(program: Command, cli: Cli, choose: (run: Run) => void): void {
+function addTop(program: Command, cli: Cli, choose: Choose): void {
   remote(program.command('top'))
     .summary('the load of a host, live')
     .description('Rates, hottest grains, longest mailboxes, slowest turns. q quits.')
@@ -216,13 +192,13 @@ function addTop(program: Command, cli: Cli, choose: (run: Run) => void): void {
     );
 }
 
-function addDoctor(program: Command, cli: Cli, choose: (run: Run) => void): void {
+function addDoctor(program: Command, cli: Cli, choose: Choose): void {
   remote(program.command('doctor'))
     .summary('look whether everything is as it should be')
     .description(
       'Looks at Node.js, the configuration, the data folder, the port and the host. Exit code 1 on a failure.',
     )
-    .option('--port <port>', 'port to look at (default 7400)', wholeNumber)
+    .option('--port <port>', 'port to look at (default 7400)', count)
     .option('--host <address>', 'address to look at (default 127.0.0.1)')
     .option('--data <folder>', 'data folder to look at (default .granary)')
     .addOption(jsonOption('one line of JSON for each finding'))
@@ -232,7 +208,7 @@ function addDoctor(program: Command, cli: Cli, choose: (run: Run) => void): void
     );
 }
 
-function addSample(program: Command, cli: Cli, choose: (run: Run) => void): void {
+function addSample(program: Command, cli: Cli, choose: Choose): void {
   program
     .command('sample', { hidden: true })
     .description(
@@ -240,7 +216,7 @@ function addSample(program: Command, cli: Cli, choose: (run: Run) => void): void
         'against a plain fold over the file. Run again after a kill, it goes on; after its end, it begins anew.',
     )
     .option('--once', 'end after the job; exit code 1 when an event was lost or doubled')
-    .option('--port <port>', 'port to listen on, 0 for a free one (default 7400)', wholeNumber)
+    .option('--port <port>', 'port to listen on, 0 for a free one (default 7400)', count)
     .option('--data <folder>', 'where the sample keeps its data (default .granary/sample)')
     .addHelpText('after', examples('npm start', 'npm start -- --once'))
     .action((flags: SampleFlags) =>
@@ -274,16 +250,12 @@ function configOption(): Option {
   return new Option('--config <file>', 'configuration file (default granary.config.{ts,js,json})');
 }
 
-function wholeNumber(text: string): number {
-  if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('It must be a whole number.');
+/** Commander hands its flags' earlier value along, which is none of ours. */
+function count(text: string): number {
+  return wholeNumber(text);
 }
 
 function positive(text: string): number {
   if (wholeNumber(text) > 0) return Number(text);
   throw new InvalidArgumentError('It must be a whole number from 1.');
-}
-
-function examples(...lines: readonly string[]): string {
-  return `\nExample${lines.length > 1 ? 's' : ''}:\n${lines.map((line) => `  $ ${line}`).join('\n')}\n`;
 }

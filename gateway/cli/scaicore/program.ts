@@ -1,28 +1,16 @@
 // The commands of `scaicore` and their flags; each is imported when it is run.
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Cli, ExitCode } from '../cli.ts';
-import { tellFailure } from '../failure.ts';
+import { type Choose, examples, programNamed, runCommandLine, wholeNumber } from '../command-line.ts';
 import type { CheckFlags, CompileFlags } from './compile-command.ts';
 import type { FmtFlags } from './fmt-command.ts';
 import type { InspectFlags } from './inspect-command.ts';
 import type { RunFlags } from './run-command.ts';
 import type { TestFlags } from './test-command.ts';
 
-type Run = () => Promise<ExitCode>;
-type Choose = (run: Run) => void;
-
 /** Runs a command line, without the name of the program. Never rejects. */
-export async function runScaicore(args: readonly string[], cli: Cli): Promise<ExitCode> {
-  let chosen: Run | undefined;
-  const program = makeProgram(cli, (run) => (chosen = run));
-  try {
-    await program.parseAsync([...args], { from: 'user' });
-    return chosen ? await chosen() : 0;
-  } catch (thrown) {
-    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
-    tellFailure(cli.terminal, thrown, args.includes('--json'));
-    return 2;
-  }
+export function runScaicore(args: readonly string[], cli: Cli): Promise<ExitCode> {
+  return runCommandLine(args, cli, makeProgram);
 }
 
 const SOURCE = 'a .scaicore file, or a folder with exactly one';
@@ -30,25 +18,15 @@ const SOURCES = '.scaicore files, and folders for all below them';
 const PROGRAM = 'a .scaicore or .scaicore-ir file, or a folder with exactly one source';
 
 function makeProgram(cli: Cli, choose: Choose): Command {
-  const { terminal } = cli;
-  const program = new Command('scaicore')
-    .description('Checks, compiles, runs and tests programs in ScaiCore.')
-    .version(cli.version)
-    .exitOverride()
-    .showSuggestionAfterError()
-    .configureOutput({
-      writeOut: (text) => terminal.out(text),
-      writeErr: (text) => terminal.err(text),
-      getOutHelpWidth: () => terminal.columns,
-      getErrHelpWidth: () => terminal.columns,
-      getOutHasColors: () => terminal.paint('bold', 'x') !== 'x',
-      getErrHasColors: () => terminal.paint('bold', 'x') !== 'x',
-    })
-    .addHelpText(
-      'after',
-      examples('scaicore check greet.scaicore', 'scaicore run greet.scaicore --input \'{"name":"Ada"}\'') +
-        '\nExit codes: 0 done, 1 the program has errors or failed, 2 it could not start.\n',
-    );
+  const program = programNamed(
+    'scaicore',
+    'Checks, compiles, runs and tests programs in ScaiCore.',
+    cli,
+  ).addHelpText(
+    'after',
+    examples('scaicore check greet.scaicore', 'scaicore run greet.scaicore --input \'{"name":"Ada"}\'') +
+      '\nExit codes: 0 done, 1 the program has errors or failed, 2 it could not start.\n',
+  );
   addCompile(program, cli, choose);
   addCheck(program, cli, choose);
   addRun(program, cli, choose);
@@ -141,7 +119,7 @@ function addTest(program: Command, cli: Cli, choose: Choose): void {
     .command('test')
     .summary('run the @test blocks of programs')
     .argument('<source...>', SOURCES)
-    .option('--seed <n>', 'seed of generated cases (default 1)', wholeNumber)
+    .option('--seed <n>', 'seed of generated cases (default 1)', seedOf)
     .option('--json', 'one line of JSON for each test')
     .addHelpText('after', examples('scaicore test .', 'scaicore test greet.scaicore --seed 7'))
     .action((sources: string[], flags: TestFlags) =>
@@ -174,11 +152,6 @@ function collect(value: string, all: readonly string[] = []): readonly string[] 
   return [...all, value];
 }
 
-function wholeNumber(text: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('It must be a whole number.');
-}
-
-function examples(...lines: readonly string[]): string {
-  return `\nExample${lines.length > 1 ? 's' : ''}:\n${lines.map((line) => `  $ ${line}`).join('\n')}\n`;
+function seedOf(text: string): number {
+  return wholeNumber(text, 9);
 }

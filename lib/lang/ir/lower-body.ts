@@ -11,7 +11,15 @@ import type {
   Name,
   Stmt,
 } from '../syntax/ast.ts';
-import type { IRBindings, IRBlock, IRBlockArm, IRExpr, IRStmt, IRTarget } from './ir.ts';
+import {
+  BLOCK_KINDS,
+  type IRBindings,
+  type IRBlock,
+  type IRBlockArm,
+  type IRExpr,
+  type IRStmt,
+  type IRTarget,
+} from './ir.ts';
 import { endsAlways, withLastValue } from './last-value.ts';
 import {
   constantField,
@@ -38,21 +46,8 @@ type Of<Kind extends BlockStmt['kind']> = BlockStmt & { readonly kind: Kind };
 
 export const LOWERING_PASSES: LoweringPasses = { statements: lowerStatements, pipe: lowerPipe };
 
-const BLOCKS: ReadonlySet<string> = new Set<BlockStmt['kind']>([
-  'rigid',
-  'debug',
-  'flexible',
-  'guarded',
-  'model_call',
-  'parallel',
-  'foreach',
-  'while',
-  'checkpoint',
-  'core_call',
-  'await_responses',
-  'try',
-  'budget',
-]);
+/** `@match` has a node of its own in the tree. */
+const BLOCKS: ReadonlySet<string> = new Set(BLOCK_KINDS.filter((kind) => kind !== 'match'));
 
 function isBlock(stmt: Stmt): stmt is BlockStmt {
   return BLOCKS.has(stmt.kind);
