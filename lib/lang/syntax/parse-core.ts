@@ -1,16 +1,12 @@
-// What all parts of the parser stand on: the cursor, how mistakes are reported, and how the parser finds its way back.
-//   P1. A mistake makes the parser panic: it reports nothing more until a list or body has found where its next member
-//       begins, or a bracket has been closed. So one mistake is one diagnostic.
-//   P2. What the lexer reported is not reported again: mistakes in the same or the next line after one are silent.
+// How the parser finds its way back after a mistake, and what else all of its parts share: lists, names, depth.
+//   P1. A panic (parse-cursor.ts) ends where the next member of a list or body begins, or where a bracket is closed.
 //   P3. The cursor only moves forward, and every loop moves it: the parser ends on every input, in linear time.
 //   P4. No tree is higher than DEPTH_MAX, chains of operators included, so later passes may recurse.
-import type { DiagnosticCode } from '../source/codes.ts';
-import type { Diagnostic, Report } from '../source/diagnostic.ts';
-import type { Span } from '../source/source-text.ts';
 import type { Name } from './ast.ts';
 import { AT as AT_WORDS, atNameOf, ITEM_WORDS as ITEM_KINDS } from './keywords.ts';
 import { SIGN_TEXTS } from './lex-punctuation.ts';
-import { AT_FIRST, T as KINDS, type Tokens, WORD_FIRST, WORD_LAST } from './token.ts';
+import { Cursor } from './parse-cursor.ts';
+import { AT_FIRST, T as KINDS } from './token.ts';
 
 // Copies, for speed (token.ts, K3).
 const AT = AT_WORDS;
@@ -19,191 +15,11 @@ const T = KINDS;
 
 export const DEPTH_MAX = 200;
 
-export abstract class ParseCore {
-  protected readonly text: string;
-  protected readonly report: Report;
-  /** The index of the current token, and its kind. */
-  protected pos = 0;
-  protected kind: number;
-  protected isPanicking = false;
-  protected nextId: number;
+export abstract class ParseCore extends Cursor {
   /** How deep the parser is, and the greatest depth of what the current expression is made of (P4). */
   protected depth = 0;
   protected deepest = 0;
   #isDepthReported = false;
-  readonly #tokens: Tokens;
-  readonly #kinds: Uint8Array;
-  readonly #starts: Int32Array;
-  readonly #ends: Int32Array;
-  readonly #lineStarts: Uint8Array;
-  readonly #last: number;
-
-  constructor(tokens: Tokens, report: Report, firstId: number) {
-    this.text = tokens.source.text;
-    this.report = report;
-    this.nextId = firstId;
-    this.#tokens = tokens;
-    this.#kinds = tokens.kinds;
-    this.#starts = tokens.starts;
-    this.#ends = tokens.ends;
-    this.#lineStarts = tokens.lineStarts;
-    this.#last = tokens.count - 1;
-    this.kind = this.kindAt(0);
-  }
-
-  // ---- The cursor ----
-
-  protected kindAt(index: number): number {
-    return (index < this.#last ? this.#kinds[index] : T.Eof) as number;
-  }
-  protected startAt(index: number): number {
-    return this.#starts[index < this.#last ? index : this.#last] as number;
-  }
-  protected endAt(index: number): number {
-    return this.#ends[index < this.#last ? index : this.#last] as number;
-  }
-  protected get start(): number {
-    return this.#starts[this.pos] as number;
-  }
-  /** The end of the token before. */
-  protected get lastEnd(): number {
-    return this.pos === 0 ? 0 : (this.#ends[this.pos - 1] as number);
-  }
-  /** The current token is the first of its line. */
-  protected get isLineStart(): boolean {
-    return this.#lineStarts[this.pos] === 1;
-  }
-  protected isLineStartAt(index: number): boolean {
-    return this.#lineStarts[index < this.#last ? index : this.#last] === 1;
-  }
-
-  protected advance(): void {
-    if (this.pos < this.#last) this.pos += 1;
-    this.kind = this.#kinds[this.pos] as number;
-  }
-
-  /** As `kind ===`, where the compiler believes to know the kind from before the cursor moved. */
-  protected is(kind: number): boolean {
-    return this.kind === kind;
-  }
-  protected eat(kind: number): boolean {
-    if (this.kind !== kind) return false;
-    this.advance();
-    return true;
-  }
-
-  protected textAt(index: number): string {
-    return this.text.slice(this.startAt(index), this.endAt(index));
-  }
-  protected spanAt(index: number): Span {
-    return { start: this.startAt(index), end: this.endAt(index) };
-  }
-  /** To the end of the token before. */
-  protected spanFrom(start: number): Span {
-    const end = this.lastEnd;
-    return { start, end: end < start ? start : end };
-  }
-  /** Takes the current token as a name. */
-  protected takeName(): Name {
-    const name = { text: this.textAt(this.pos), span: this.spanAt(this.pos) };
-    this.advance();
-    return name;
-  }
-  protected isWord(kind: number): boolean {
-    return (
-      kind === T.Ident || kind === T.TypeIdent || kind === T.In || (kind >= WORD_FIRST && kind <= WORD_LAST)
-    );
-  }
-
-  /** A `:`; also one that the lexer took for the begin of a symbol, as in `x :int`. */
-  protected eatColon(): boolean {
-    if (this.kind === T.Symbol) {
-      this.#starts[this.pos] = this.start + 1;
-      const first = this.text.charCodeAt(this.start);
-      this.#kinds[this.pos] = this.kind = first >= 0x41 && first <= 0x5a ? T.TypeIdent : T.Ident;
-      return true;
-    }
-    return this.eat(T.Colon);
-  }
-
-  // ---- Mistakes ----
-
-  /** How a token is called in messages. */
-  protected describe(index: number): string {
-    const kind = this.kindAt(index);
-    if (kind === T.Eof) return 'the end of the file';
-    if (kind === T.String || (kind >= T.TemplateStart && kind <= T.TemplateEnd)) return 'a text';
-    const text = this.textAt(index);
-    return text.length > 40 ? `'${text.slice(0, 40)}…'` : `'${text}'`;
-  }
-
-  /** Reports at a token, unless it would only repeat an earlier mistake (P1, P2), and panics. */
-  protected fail(
-    code: DiagnosticCode,
-    message: string,
-    hint?: string,
-    at = this.pos,
-    related?: Diagnostic['related'],
-  ): void {
-    if (!this.isPanicking && !this.#isFollowUp(at))
-      this.report(code, this.spanAt(at), message, { hint, related });
-    this.isPanicking = true;
-  }
-
-  /** Reports something of which the parser knows how it was meant, and goes on. */
-  protected remark(code: DiagnosticCode, span: Span, message: string, hint?: string): void {
-    if (!this.isPanicking) this.report(code, span, message, { hint });
-  }
-
-  #isFollowUp(at: number): boolean {
-    const kind = this.kindAt(at);
-    if (kind === T.Eof) return this.#tokens.isCut || this.#isAfterLexerError(this.endAt(this.#last));
-    if (kind === T.AtUnknown || this.startAt(at) === this.endAt(at)) return true;
-    return this.#isAfterLexerError(this.startAt(at));
-  }
-
-  #isAfterLexerError(offset: number): boolean {
-    const offsets = this.#tokens.errorOffsets;
-    let low = 0;
-    for (let high = offsets.length; low < high;) {
-      const middle = (low + high) >> 1;
-      if ((offsets[middle] ?? 0) <= offset) low = middle + 1;
-      else high = middle;
-    }
-    const nearest = offsets[low - 1];
-    if (nearest === undefined) return false;
-    const firstBreak = this.text.indexOf('\n', nearest);
-    if (firstBreak < 0 || firstBreak >= offset) return true;
-    const secondBreak = this.text.indexOf('\n', firstBreak + 1);
-    return secondBreak < 0 || secondBreak >= offset;
-  }
-
-  /** E101. `where` says what it is for: "to close '(' in line 3". */
-  protected expect(kind: number, where: string, hint?: string): boolean {
-    if (this.eat(kind)) return true;
-    const sign = SIGN_TEXTS.get(kind) ?? '?';
-    this.fail(
-      'E101',
-      `expected '${sign}' ${where}, found ${this.describe(this.pos)}`,
-      hint ?? this.wordHint(),
-    );
-    return false;
-  }
-
-  /** Words that other languages have where this one has signs. */
-  protected wordHint(): string | undefined {
-    if (this.kind === T.Ident) {
-      const word = this.textAt(this.pos);
-      if (word === 'and') return '"and" is written &&';
-      if (word === 'or') return '"or" is written ||';
-      if (word === 'then' || word === 'do') return 'bodies stand in braces: { … }';
-    }
-    if (this.kind === T.Question) return 'choose with if a { b } else { c }';
-    if (this.isLineStart && (this.kind === T.Minus || this.kind === T.LParen || this.kind === T.LBracket)) {
-      return `a line that begins with ${this.describe(this.pos)} is a new statement: leave the sign at the end of the line before`;
-    }
-    return undefined;
-  }
 
   // ---- Finding the way back ----
 
@@ -215,11 +31,11 @@ export abstract class ParseCore {
       return;
     }
     if (this.isPanicking) return;
-    const { line } = this.#tokens.source.positionAt(this.startAt(open));
+    const { line } = this.source.positionAt(this.startAt(open));
     const sign = SIGN_TEXTS.get(kind) ?? '?';
     const opening = this.textAt(open);
     const related = [
-      { source: this.#tokens.source, span: this.spanAt(open), message: `'${opening}' was opened here` },
+      { source: this.source, span: this.spanAt(open), message: `'${opening}' was opened here` },
     ];
     const message = `expected '${sign}' to close '${opening}' in line ${line}, found ${this.describe(this.pos)}`;
     this.fail('E101', message, this.wordHint(), this.pos, related);

@@ -1,67 +1,10 @@
 // Expressions, as text. Parentheses are not in the tree: they are put where the precedences need them.
-import type {
-  Argument,
-  BinaryOp,
-  Expr,
-  FieldNode,
-  MatchArm,
-  Name,
-  ObjectExpr,
-  Pattern,
-  PipeExpr,
-  Stmt,
-} from './ast.ts';
+import type { Argument, Expr, FieldNode, MatchArm, ObjectExpr, Pattern, PipeExpr, Stmt } from './ast.ts';
 import { type Member, pad, WIDTH } from './print-core.ts';
-import { joined, TypePrinter } from './print-type.ts';
+import { CHOICE, FlatPrinter, LAMBDA, LEVEL, levelOf, POSTFIX, startOf, UNARY } from './print-flat.ts';
 import { commonIndent } from './text-literal.ts';
 
-const LEVEL: Readonly<Record<BinaryOp, number>> = {
-  '??': 3,
-  '||': 4,
-  '&&': 5,
-  '==': 6,
-  '!=': 6,
-  '<': 7,
-  '<=': 7,
-  '>': 7,
-  '>=': 7,
-  in: 7,
-  '+': 8,
-  '-': 8,
-  '*': 9,
-  '/': 9,
-  '%': 9,
-};
-const PIPE = 0;
-const LAMBDA = 1;
-/** if and match as values: they are closed by a brace, but read better in parentheses. */
-const CHOICE = 2;
-const UNARY = 10;
-const POSTFIX = 11;
-
-function levelOf(expr: Expr): number {
-  switch (expr.kind) {
-    case 'pipe':
-      return PIPE;
-    case 'lambda':
-      return LAMBDA;
-    case 'conditional':
-    case 'match_expr':
-      return CHOICE;
-    case 'binary':
-      return LEVEL[expr.op];
-    case 'unary':
-      return UNARY;
-    default:
-      return POSTFIX;
-  }
-}
-
-const WORD = /^[A-Za-z_]\w*$/;
-
-export abstract class ExprPrinter extends TypePrinter {
-  readonly #flats = new Map<Expr, string | undefined>();
-
+export abstract class ExprPrinter extends FlatPrinter {
   /** Statements in braces; `headEnd` as in `braces`. */
   protected abstract body(statements: readonly Stmt[], headEnd: number, indent: number): string;
 
@@ -81,14 +24,14 @@ export abstract class ExprPrinter extends TypePrinter {
       case 'object':
         return this.object(expr, indent, ': ');
       case 'lambda':
-        return `${this.#lambdaParams(expr.params)} => ${this.sub(expr.body, LAMBDA, indent)}`;
+        return `${this.lambdaParams(expr.params)} => ${this.sub(expr.body, LAMBDA, indent)}`;
       case 'unary':
         return expr.op + this.sub(expr.value, UNARY, indent);
       case 'binary':
         return this.#binary(expr, indent);
       case 'field': {
         const object = this.sub(expr.object, POSTFIX, indent);
-        return this.#isBrokenDot(expr)
+        return this.isBrokenDot(expr)
           ? `${object}\n${pad(indent + 1)}.${expr.name.text}`
           : `${object}.${expr.name.text}`;
       }
@@ -130,80 +73,6 @@ export abstract class ExprPrinter extends TypePrinter {
     const printed = this.expr(expr, indent);
     return levelOf(expr) < least ? `(${printed})` : printed;
   }
-  #flatSub(expr: Expr, least: number): string | undefined {
-    const flat = this.flatExpr(expr);
-    return flat !== undefined && levelOf(expr) < least ? `(${flat})` : flat;
-  }
-
-  // ---- In one line ----
-
-  protected flatExpr(expr: Expr): string | undefined {
-    if (this.#flats.has(expr)) return this.#flats.get(expr);
-    const flat = this.#flatten(expr);
-    this.#flats.set(expr, flat);
-    return flat;
-  }
-
-  #flatten(expr: Expr): string | undefined {
-    switch (expr.kind) {
-      case 'string':
-      case 'template': {
-        const text = this.slice(expr.span);
-        return text.includes('\n') ? undefined : text;
-      }
-      case 'list':
-        if (this.isBrokenGroup(expr.span, expr.items[0]?.span.start)) return undefined;
-        return joined(
-          expr.items.map((item) => this.flatExpr(item)),
-          (items) => `[${items}]`,
-        );
-      case 'object': {
-        if (this.isBrokenGroup(expr.span, expr.fields[0]?.span.start)) return undefined;
-        if (expr.fields.length === 0) return '{}';
-        const fields = expr.fields.map(({ name, value }) =>
-          joined([this.flatExpr(value)], (flat) => `${this.key(name)}: ${flat}`),
-        );
-        return joined(fields, (flat) => `{ ${flat} }`);
-      }
-      case 'lambda':
-        return joined(
-          [this.#flatSub(expr.body, LAMBDA)],
-          (body) => `${this.#lambdaParams(expr.params)} => ${body}`,
-        );
-      case 'unary':
-        return joined([this.#flatSub(expr.value, UNARY)], (value) => expr.op + value);
-      case 'binary': {
-        if (this.hasBreak(expr.left.span.end, expr.right.span.start)) return undefined;
-        const level = LEVEL[expr.op];
-        const sides = [this.#flatSub(expr.left, level), this.#flatSub(expr.right, level + 1)];
-        return joined(sides, (flat) => flat, ` ${expr.op} `);
-      }
-      case 'field':
-        if (this.#isBrokenDot(expr)) return undefined;
-        return joined([this.#flatSub(expr.object, POSTFIX)], (object) => `${object}.${expr.name.text}`);
-      case 'index':
-        return joined(
-          [this.#flatSub(expr.object, POSTFIX), this.flatExpr(expr.index)],
-          (flat) => `${flat}]`,
-          '[',
-        );
-      case 'call':
-        return joined(
-          [this.#flatSub(expr.callee, POSTFIX), this.#flatArgs(expr.args, expr.callee.span.end)],
-          (flat) => flat,
-          '',
-        );
-      case 'conditional':
-        return this.#flatConditional(expr);
-      case 'match_expr':
-        return undefined;
-      case 'pipe':
-        return this.#flatPipe(expr);
-      default:
-        return this.slice(expr.span);
-    }
-  }
-
   // ---- Texts ----
 
   /** The lines of a `"""` are moved to where the code is, if it begins with a line break. */
@@ -235,11 +104,6 @@ export abstract class ExprPrinter extends TypePrinter {
     const open = this.text.lastIndexOf('${', span.start);
     const close = this.text.indexOf('}', span.end);
     return this.hasBreak(open, close < 0 ? span.end : close);
-  }
-
-  protected key({ text, span }: Name): string {
-    if (WORD.test(text)) return text;
-    return this.slice(span);
   }
 
   // ---- Brackets ----
@@ -286,12 +150,12 @@ export abstract class ExprPrinter extends TypePrinter {
     const [first] = args;
     const last = args.at(-1);
     if (!first || !last) return '()';
-    const flat = this.#flatArgs(args, calleeEnd);
+    const flat = this.flatArgs(args, calleeEnd);
     if (flat !== undefined && indent * 4 + flat.length <= WIDTH) {
       for (const { value } of args) this.#keep(value, '');
       return flat;
     }
-    const isBroken = this.#isBrokenArgs(args, calleeEnd);
+    const isBroken = this.isBrokenArgs(args, calleeEnd);
     const isHugged =
       !isBroken &&
       this.flatExpr(last.value) === undefined &&
@@ -317,33 +181,6 @@ export abstract class ExprPrinter extends TypePrinter {
     return name ? `${name.text} = ${printed}` : printed;
   }
 
-  #flatArgs(args: readonly Argument[], calleeEnd: number): string | undefined {
-    if (args.length === 0) return '()';
-    if (this.#isBrokenArgs(args, calleeEnd)) return undefined;
-    const parts = args.map(({ name, value }, index) => {
-      const flat = index === args.length - 1 ? this.flatExpr(value) : this.#flatSub(value, LAMBDA);
-      return joined([flat], (text) => (name ? `${name.text} = ${text}` : text));
-    });
-    return joined(parts, (flat) => `(${flat})`);
-  }
-
-  #isBrokenArgs(args: readonly Argument[], calleeEnd: number): boolean {
-    const [first] = args;
-    const last = args.at(-1);
-    if (!first || !last) return false;
-    return this.hasBreak(calleeEnd, startOf(first)) || this.#hasOuterComment(args, calleeEnd);
-  }
-
-  /** A comment between arguments; those inside of texts stay there. */
-  #hasOuterComment(args: readonly Argument[], calleeEnd: number): boolean {
-    let from = calleeEnd;
-    for (const arg of args) {
-      if (this.hasComment(from, arg.value.span.start)) return true;
-      from = arg.value.span.end;
-    }
-    return false;
-  }
-
   // ---- Operators and chains ----
 
   #binary(expr: Extract<Expr, { readonly kind: 'binary' }>, indent: number): string {
@@ -355,15 +192,11 @@ export abstract class ExprPrinter extends TypePrinter {
     return `${left} ${expr.op}\n${pad(indent + 1)}${this.sub(expr.right, level + 1, indent + 1)}`;
   }
 
-  #isBrokenDot({ object, name }: Extract<Expr, { readonly kind: 'field' }>): boolean {
-    return this.hasBreak(object.span.end, name.span.start);
-  }
-
   /** Behind a `.` on a line of its own, what is in brackets stands one deeper. */
   #chainIndent(expr: Expr, indent: number): number {
     for (let at = expr; ;) {
       if (at.kind === 'field') {
-        if (this.#isBrokenDot(at)) return indent + 1;
+        if (this.isBrokenDot(at)) return indent + 1;
         at = at.object;
       } else if (at.kind === 'index') at = at.object;
       else if (at.kind === 'call') at = at.callee;
@@ -371,32 +204,10 @@ export abstract class ExprPrinter extends TypePrinter {
     }
   }
 
-  #lambdaParams(params: readonly Name[]): string {
-    const [only] = params;
-    return only && params.length === 1 ? only.text : `(${this.names(params)})`;
-  }
-
   // ---- Pipes ----
 
-  #flatPipe(expr: PipeExpr): string | undefined {
-    const { left, condition, stages } = expr;
-    if (this.#isBrokenPipe(expr)) return undefined;
-    const parts = [
-      this.#flatSub(left, left.kind === 'pipe' ? PIPE : CHOICE),
-      condition ? this.flatExpr(condition) : '',
-      ...stages.map((stage) => this.#flatSub(stage, POSTFIX)),
-      ...expr.options.map(({ value }) => this.#flatSub(value, LAMBDA)),
-    ];
-    return parts.includes(undefined) ? undefined : `${parts[0] ?? ''} ${this.#stage(expr, 0)}`;
-  }
-
-  #isBrokenPipe({ left, condition, stages }: PipeExpr): boolean {
-    const first = condition ?? stages[0];
-    return first !== undefined && this.hasBreak(left.span.end, first.span.start);
-  }
-
   /** The sign and what follows it. */
-  #stage(expr: PipeExpr, indent: number): string {
+  protected stage(expr: PipeExpr, indent: number): string {
     const { op, condition, stages, options } = expr;
     const printed = stages.map((stage) => this.sub(stage, POSTFIX, indent)).join(', ');
     const when = condition ? `(${this.expr(condition, indent)}) ` : '';
@@ -414,28 +225,12 @@ export abstract class ExprPrinter extends TypePrinter {
     for (const pipe of chain) {
       const start = (pipe.condition ?? pipe.stages[0])?.span.start ?? pipe.span.end;
       const comments = this.hasComment(pipe.left.span.end, start) ? this.ownLines(start, indent + 1) : '';
-      printed += `\n${comments}${pad(indent + 1)}${this.#stage(pipe, indent + 1)}`;
+      printed += `\n${comments}${pad(indent + 1)}${this.stage(pipe, indent + 1)}`;
     }
     return printed;
   }
 
   // ---- Choices ----
-
-  #flatConditional({
-    condition,
-    then,
-    otherwise,
-  }: Extract<Expr, { readonly kind: 'conditional' }>): string | undefined {
-    const isBroken =
-      this.hasBreak(condition.span.end, then.span.start) ||
-      this.hasComment(condition.span.start, otherwise.span.end);
-    if (isBroken) return undefined;
-    const parts = [this.flatExpr(condition), this.flatExpr(then), this.flatExpr(otherwise)];
-    if (parts.includes(undefined)) return undefined;
-    const [when, yes, no] = parts;
-    const rest = otherwise.kind === 'conditional' ? no : `{ ${no ?? ''} }`;
-    return `if ${when ?? ''} { ${yes ?? ''} } else ${rest ?? ''}`;
-  }
 
   #conditional(expr: Extract<Expr, { readonly kind: 'conditional' }>, indent: number): string {
     const { condition, then, otherwise } = expr;
@@ -489,8 +284,6 @@ export abstract class ExprPrinter extends TypePrinter {
     }
   }
 }
-
-const startOf = ({ name, value }: Argument): number => name?.span.start ?? value.span.start;
 
 /** Of what can stand in one line. */
 function childrenOf(expr: Expr): readonly Expr[] {
