@@ -5,7 +5,7 @@ import { checkReservedNames } from './check/reserved-names.ts';
 import { loadProgram, type ReadSource } from './check/resolve-modules.ts';
 import type { IRModule } from './ir/ir.ts';
 import type { IRTest } from './ir/ir-test.ts';
-import { type Lowered, lower } from './ir/lower.ts';
+import { lower } from './ir/lower.ts';
 import { type Diagnostic, Diagnostics } from './source/diagnostic.ts';
 import { SourceText } from './source/source-text.ts';
 import { verifyModule } from './verify/index.ts';
@@ -50,7 +50,7 @@ export function compile(source: SourceText | string, options: CompileOptions = {
     diagnostics,
   );
   const lowered = diagnostics.hasErrors ? undefined : lower(checked, { debug });
-  if (lowered) reportFindings(lowered, checked, diagnostics);
+  if (lowered && verifyModule(lowered.module).length > 0) reportFindings(checked, debug, diagnostics);
   const all = diagnostics.sorted();
   const ok = all.every(({ severity }) => severity === 'warning' && !strict);
   return {
@@ -77,7 +77,10 @@ function requireCore({ core, entry }: CheckedProgram, diagnostics: Diagnostics):
   diagnostics.reportFor(entry.source)('E107', { start: 0, end: 0 }, 'there is no @core', { hint });
 }
 
-function reportFindings(lowered: Lowered, { entry }: CheckedProgram, diagnostics: Diagnostics): void {
+/** Lowers once more, with the places of all nodes, which only programs with findings need. */
+function reportFindings(checked: CheckedProgram, debug: boolean, diagnostics: Diagnostics): void {
+  const { entry } = checked;
+  const lowered = lower(checked, { debug, isTraced: true });
   for (const { code, message, node } of verifyModule(lowered.module)) {
     const { source, span } = (node && lowered.originOf(node)) ?? {
       source: entry.source,

@@ -19,7 +19,7 @@ export function requireFit(body: Body, expr: Expr, expected: Type, code: Diagnos
   switch (expr.kind) {
     case 'object': {
       const target = table.expand(table.nonNull(expected));
-      if (target.kind === 'object') requireFields(body, expr, target, printType(table.nonNull(expected)));
+      if (target.kind === 'object') requireFields(body, expr, target, table.nonNull(expected));
       else if (target.kind === 'map')
         for (const { value } of expr.fields) requireFit(body, value, target.value, code);
       else requireType(body, expr, expected, code);
@@ -44,7 +44,7 @@ function requireFields(
   body: Body,
   expr: ObjectExpr,
   target: Type & { readonly kind: 'object' },
-  printed: string,
+  named: Type,
 ): void {
   const { table } = body.program;
   const given = new Set<string>();
@@ -54,7 +54,7 @@ function requireFields(
     if (field) requireFit(body, value, fieldType(field));
     else {
       const names = target.fields.map((known) => known.name);
-      const message = `${printed} has no field '${name.text}'`;
+      const message = `${printType(named)} has no field '${name.text}'`;
       body.error('E302', name.span, message, didYouMean(name.text, names));
     }
   }

@@ -2,15 +2,15 @@
 import type { Stmt } from '../syntax/ast.ts';
 import { isStatements } from './check-match.ts';
 
-const known = new WeakMap<readonly Stmt[], ReadonlySet<string>>();
+export type AssignedNames = Map<readonly Stmt[], ReadonlySet<string>>;
 
-/** Roots of assignment targets, and bindings; each list of statements is walked once. */
-export function assignedNames(statements: readonly Stmt[]): ReadonlySet<string> {
+/** Roots of assignment targets, and bindings; each list of statements is walked once, and then `known`. */
+export function assignedNames(statements: readonly Stmt[], known: AssignedNames): ReadonlySet<string> {
   const before = known.get(statements);
   if (before) return before;
   const names = new Set<string>();
   const addAll = (nested: readonly Stmt[]): void => {
-    for (const name of assignedNames(nested)) names.add(name);
+    for (const name of assignedNames(nested, known)) names.add(name);
   };
   for (const statement of statements) {
     const name = assignedName(statement);

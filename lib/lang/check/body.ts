@@ -7,15 +7,18 @@ import type { Span } from '../source/source-text.ts';
 import type { Expr, Name, Stmt } from '../syntax/ast.ts';
 import { NEVER } from '../types/construct.ts';
 import type { Type } from '../types/type.ts';
+import type { Resolution } from './checked.ts';
 import type { CallableHead, ProgramContext } from './program-context.ts';
 import type { ModuleScope } from './declarations.ts';
 import type { EffectBits } from './effects.ts';
-import { FlowState } from './flow-state.ts';
+import { FlowState, IS_SET } from './flow-state.ts';
 
 export type VariableKind = 'local' | 'param' | 'lambda_param' | 'pseudo';
 export interface Variable {
   readonly name: string;
   readonly kind: VariableKind;
+  /** What every use of it resolves to. */
+  readonly resolution: Resolution;
   readonly span: Span;
   /** Of a loop, an arm or a catch: belongs to what it encloses. */
   readonly isScoped: boolean;
@@ -157,7 +160,7 @@ export class Body {
 
   declare(name: Name, type: Type, kind: VariableKind, options: { isInferred?: boolean } = {}): Variable {
     const variable = this.#newVariable(name, type, kind, false, options.isInferred ?? false);
-    this.flow.set(name.text, { set: 'yes' });
+    this.flow.set(name.text, IS_SET);
     return variable;
   }
 
@@ -166,6 +169,7 @@ export class Body {
     const variable: Variable = {
       name: text,
       kind,
+      resolution: { kind, name: text },
       span,
       isScoped,
       isInferred,
@@ -179,22 +183,21 @@ export class Body {
 
   /** Runs with names that belong only to what is run; lambdas may hide outer names, others may not. */
   withBindings<T>(bindings: readonly Binding[], run: () => T): T {
-    const before = bindings.map(({ name }) => ({
-      name: name.text,
-      variable: this.variables.get(name.text),
-      fact: this.flow.get(name.text),
-    }));
+    const variables = bindings.map(({ name }) => this.variables.get(name.text));
+    const facts = bindings.map(({ name }) => this.flow.get(name.text));
     for (const [index, { name, type, kind }] of bindings.entries()) {
-      const outer = before[index];
-      if (kind === 'local' && outer?.variable && outer.fact) this.#reportHiding(name, outer.variable);
+      const outer = variables[index];
+      if (kind === 'local' && outer && facts[index]) this.#reportHiding(name, outer);
       this.#newVariable(name, type, kind, true, false);
-      this.flow.set(name.text, { set: 'yes' });
+      this.flow.set(name.text, IS_SET);
     }
     const result = run();
-    for (const { name, variable, fact } of before.reverse()) {
+    for (let index = bindings.length - 1; index >= 0; index -= 1) {
+      const name = bindings[index]?.name.text ?? '';
+      const variable = variables[index];
       // One that hid nothing stays behind without a fact, which is as good as gone.
       if (variable) this.variables.set(name, variable);
-      this.flow.set(name, fact);
+      this.flow.set(name, facts[index]);
     }
     return result;
   }

@@ -4,8 +4,9 @@ import type { Span } from '../source/source-text.ts';
 import type { Argument, Expr } from '../syntax/ast.ts';
 import { BOOL, DYNAMIC, STRING, widen } from '../types/construct.ts';
 import { printType } from '../types/print-type.ts';
-import { type FunctionType, type Signature, substitute, VARIABLES } from '../types/signature.ts';
+import { type FunctionType, type Signature, substitute } from '../types/signature.ts';
 import type { Type } from '../types/type.ts';
+import { type TypeArguments, VARIABLES } from '../types/type-arguments.ts';
 import { unify } from '../types/unify.ts';
 import { requireFit } from './assignability.ts';
 import type { Body } from './body.ts';
@@ -14,7 +15,7 @@ import { didYouMean } from './nearest.ts';
 
 interface Parameter {
   readonly name: string;
-  readonly isOptional: boolean;
+  readonly is_optional: boolean;
 }
 
 /** By parameter; missing, surplus and unknown ones are reported, and still typed. */
@@ -46,14 +47,14 @@ export function matchArgs(
     body.infer(value);
   }
   for (const [index, param] of params.entries())
-    if (!matched[index] && !param.isOptional)
+    if (!matched[index] && !param.is_optional)
       body.error('E301', span, `${what} needs '${param.name}', which is not given`);
   return matched;
 }
 
 function countOf(params: readonly Parameter[]): string {
   const most = params.length;
-  const least = params.filter(({ isOptional }) => !isOptional).length;
+  const least = params.filter(({ is_optional }) => !is_optional).length;
   const noun = most === 1 ? 'argument' : 'arguments';
   return least === most ? `${most} ${noun}` : `${least} to ${most} ${noun}`;
 }
@@ -68,7 +69,7 @@ export function checkPlainArgs(
 ): void {
   const heads = params.map(({ name, type, initial }) => ({
     name,
-    isOptional: initial !== undefined || body.program.table.isNullable(type),
+    is_optional: initial !== undefined || body.program.table.isNullable(type),
   }));
   const matched = matchArgs(body, span, what, heads, args);
   for (const [index, arg] of matched.entries()) if (arg) body.check(arg, params[index]?.type ?? DYNAMIC);
@@ -80,11 +81,10 @@ export function checkSignatureArgs(
   call: { readonly span: Span; readonly args: readonly Argument[] },
   what: string,
   signature: Signature,
-  known: Map<string, Type>,
+  known: TypeArguments,
 ): Type {
   const params = signature.params ?? [];
-  const heads = params.map(({ name, is_optional: isOptional }) => ({ name, isOptional }));
-  const matched = matchArgs(body, call.span, what, heads, call.args);
+  const matched = matchArgs(body, call.span, what, params, call.args);
   for (const [index, arg] of matched.entries()) {
     const param = params[index];
     if (!arg || !param) continue;
@@ -94,7 +94,7 @@ export function checkSignatureArgs(
   return substitute(signature.result, known);
 }
 
-function checkArg(body: Body, arg: Expr, pattern: Type, known: Map<string, Type>): void {
+function checkArg(body: Body, arg: Expr, pattern: Type, known: TypeArguments): void {
   const isOpen = pattern.kind === 'named' && VARIABLES.has(pattern.name) && !known.has(pattern.name);
   if (isOpen) {
     known.set(pattern.name, widen(body.infer(arg)));
@@ -111,7 +111,7 @@ function checkArg(body: Body, arg: Expr, pattern: Type, known: Map<string, Type>
   requireFit(body, arg, substitute(pattern, known));
 }
 
-function hasOpenVariable(pattern: Type, known: ReadonlyMap<string, Type>): boolean {
+function hasOpenVariable(pattern: Type, known: TypeArguments): boolean {
   switch (pattern.kind) {
     case 'named':
       return VARIABLES.has(pattern.name) && !known.has(pattern.name);
@@ -126,7 +126,7 @@ function hasOpenVariable(pattern: Type, known: ReadonlyMap<string, Type>): boole
   }
 }
 
-function checkLambda(body: Body, arg: Expr, fn: FunctionType, known: Map<string, Type>): void {
+function checkLambda(body: Body, arg: Expr, fn: FunctionType, known: TypeArguments): void {
   if (arg.kind !== 'lambda') {
     const type = body.infer(arg);
     const hint = arg.kind === 'ref' ? `write 'x => ${arg.name}(x)'` : undefined;

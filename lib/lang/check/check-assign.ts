@@ -114,8 +114,8 @@ function assignVariable(body: Body, target: Expr & { readonly kind: 'ref' }, stm
   const type = body.infer(value, declared ?? known?.declared);
   bindName(body, name, type, { declared, value, typeNode: stmt.type });
   body.program.setType(target, body.flow.get(target.name)?.type ?? declared ?? widen(type));
-  const kind = body.variables.get(target.name)?.kind ?? 'local';
-  body.program.setResolution(target, { kind, name: target.name });
+  const resolution = body.variables.get(target.name)?.resolution ?? { kind: 'local', name: target.name };
+  body.program.setResolution(target, resolution);
 }
 
 interface Bound {

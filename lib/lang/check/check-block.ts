@@ -181,7 +181,7 @@ function runLoop(body: Body, loop: LoopContext, statements: readonly Stmt[], run
 }
 
 function forgetAssigned(body: Body, statements: readonly Stmt[]): void {
-  for (const name of assignedNames(statements)) {
+  for (const name of assignedNames(statements, body.program.assignedNames)) {
     const fact = body.flow.get(name);
     const variable = body.variables.get(name);
     if (fact && variable) body.flow.set(name, { set: fact.set });

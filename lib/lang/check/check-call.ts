@@ -4,6 +4,7 @@ import { DYNAMIC, NEVER } from '../types/construct.ts';
 import { printType } from '../types/print-type.ts';
 import { FUNCTION_SIGNATURES, HOST_SIGNATURES, LIBRARIES, type Signature } from '../types/signature.ts';
 import type { Type } from '../types/type.ts';
+import { TypeArguments } from '../types/type-arguments.ts';
 import { reportNull } from './assignability.ts';
 import type { Body } from './body.ts';
 import { checkPlainArgs, checkSignatureArgs } from './check-args.ts';
@@ -48,7 +49,7 @@ function callNamed(body: Body, expr: CallExpr, callee: RefExpr): Type {
   if (host) {
     resolve(body, expr, { kind: 'host_function', name });
     body.effect(EFFECT.nondeterministic, expr.span, `'${name}'`);
-    return checkSignatureArgs(body, expr, `'${name}'`, host, new Map());
+    return checkSignatureArgs(body, expr, `'${name}'`, host, new TypeArguments());
   }
   if (!body.scope.missingNames.has(name)) {
     const known = [...visibleNames(body), ...FUNCTION_SIGNATURES.names, ...HOST_SIGNATURES.names];
@@ -60,7 +61,7 @@ function callNamed(body: Body, expr: CallExpr, callee: RefExpr): Type {
 
 function callFunction(body: Body, expr: CallExpr, name: string, signature: Signature): Type {
   resolve(body, expr, { kind: 'function', name });
-  const result = checkSignatureArgs(body, expr, `'${name}'`, signature, new Map());
+  const result = checkSignatureArgs(body, expr, `'${name}'`, signature, new TypeArguments());
   if (name.startsWith('math.') && !isNumberLike(body, result))
     body.error('E300', expr.span, `'${name}' needs numbers, found ${printType(result)}`);
   return result;
@@ -170,11 +171,8 @@ function callFieldOp(body: Body, expr: CallExpr, callee: FieldExpr): Type | unde
   if (found.effect !== 0) body.effect(found.effect, expr.span, what);
   const known =
     type.kind === 'map'
-      ? new Map([
-          ['K', type.key],
-          ['V', type.value],
-        ])
-      : new Map(type.kind === 'array' ? [['T', type.item]] : []);
+      ? new TypeArguments({ K: type.key, V: type.value })
+      : new TypeArguments(type.kind === 'array' ? { T: type.item } : {});
   const result = checkSignatureArgs(body, expr, what, found.signature, known);
   if (found.op === 'update' && type.kind === 'map') checkUpdate(body, expr, type.value);
   return result;
@@ -233,7 +231,7 @@ function prepareArrayMethod(
   expr: CallExpr,
   name: string,
   item: Type,
-  known: Map<string, Type>,
+  known: TypeArguments,
 ): void {
   if (name === 'sum' && expr.args.length === 0) known.set('U', item);
   if (name !== 'flatten') return;

@@ -4,6 +4,7 @@ import { DYNAMIC, INT, NEVER, optionalOf, STRING } from '../types/construct.ts';
 import { printType } from '../types/print-type.ts';
 import { METHOD_SIGNATURES, type Signature, substitute } from '../types/signature.ts';
 import type { Type } from '../types/type.ts';
+import { TypeArguments } from '../types/type-arguments.ts';
 import { fieldType } from '../types/type-table.ts';
 import { reportNull } from './assignability.ts';
 import type { Body } from './body.ts';
@@ -199,7 +200,7 @@ export interface Member {
   readonly on: MethodReceiver;
   readonly signature: Signature;
   /** What the receiver says about T, K and V. */
-  readonly known: Map<string, Type>;
+  readonly known: TypeArguments;
 }
 
 /** `type` is expanded and not null. */
@@ -238,22 +239,15 @@ function receiversOf(body: Body, type: Type): readonly MethodReceiver[] {
   }
 }
 
-function knownOf(body: Body, type: Type): Map<string, Type> {
-  if (type.kind === 'array') return new Map([['T', type.item]]);
-  if (type.kind === 'map')
-    return new Map([
-      ['K', type.key],
-      ['V', type.value],
-    ]);
-  if (type.kind !== 'object') return new Map();
+function knownOf(body: Body, type: Type): TypeArguments {
+  if (type.kind === 'array') return new TypeArguments({ T: type.item });
+  if (type.kind === 'map') return new TypeArguments({ K: type.key, V: type.value });
+  if (type.kind !== 'object') return new TypeArguments();
   const value = type.fields.reduce<Type>(
     (joined, field) => body.program.table.join(joined, fieldType(field)),
     NEVER,
   );
-  return new Map([
-    ['K', STRING],
-    ['V', value.kind === 'never' ? DYNAMIC : value],
-  ]);
+  return new TypeArguments({ K: STRING, V: value.kind === 'never' ? DYNAMIC : value });
 }
 
 export function* memberNames(body: Body, type: Type): Generator<string> {

@@ -26,7 +26,7 @@ export function isVariable(body: Body, name: string): boolean {
 
 function useVariable(body: Body, expr: RefExpr, variable: Variable): Type {
   const { name } = expr;
-  body.program.setResolution(expr, { kind: variable.kind, name });
+  body.program.setResolution(expr, variable.resolution);
   const fact = body.flow.get(name);
   if (fact?.set === 'maybe' && body.flow.isReachable) {
     const hint = 'give it a value on every way to this place';

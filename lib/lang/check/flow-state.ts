@@ -12,16 +12,23 @@ export interface Fact {
   /** The same for what is below it, by path: `a.b`. */
   readonly paths?: ReadonlyMap<string, Type> | undefined;
 }
+/** Of a variable that is set, to anything of its declared type. */
+export const IS_SET: Fact = { set: 'yes' };
+
 /** What a branch has changed. */
 export interface Branch {
   readonly changes: ReadonlyMap<string, Fact | undefined>;
   readonly isReachable: boolean;
 }
 
+export const NO_CHANGES: Branch['changes'] = new Map();
+
 export class FlowState {
   /** Names are never taken out: deleting and adding again is slow in a large map. */
   readonly #facts = new Map<string, Fact | undefined>();
-  readonly #trail: { readonly name: string; readonly before: Fact | undefined }[] = [];
+  /** What was set, and what was known before; in two lists of the same length. */
+  readonly #trailNames: string[] = [];
+  readonly #trailFacts: (Fact | undefined)[] = [];
   /** False behind a `return` and the like. */
   isReachable = true;
 
@@ -30,22 +37,23 @@ export class FlowState {
   }
 
   set(name: string, fact: Fact | undefined): void {
-    this.#trail.push({ name, before: this.#facts.get(name) });
+    this.#trailNames.push(name);
+    this.#trailFacts.push(this.#facts.get(name));
     this.#facts.set(name, fact);
   }
 
   mark(): number {
-    return this.#trail.length;
+    return this.#trailNames.length;
   }
 
   /** Undoes everything since the mark, and tells what it was. */
   rewind(mark: number): Branch {
+    if (this.#trailNames.length === mark) return { changes: NO_CHANGES, isReachable: this.isReachable };
     const changes = new Map<string, Fact | undefined>();
-    while (this.#trail.length > mark) {
-      const step = this.#trail.pop();
-      if (!step) break;
-      if (!changes.has(step.name)) changes.set(step.name, this.#facts.get(step.name));
-      this.#facts.set(step.name, step.before);
+    while (this.#trailNames.length > mark) {
+      const name = this.#trailNames.pop() ?? '';
+      if (!changes.has(name)) changes.set(name, this.#facts.get(name));
+      this.#facts.set(name, this.#trailFacts.pop());
     }
     return { changes, isReachable: this.isReachable };
   }
@@ -58,14 +66,16 @@ export class FlowState {
   merge(branches: readonly Branch[], table: TypeTable): void {
     const arriving = branches.filter(({ isReachable }) => isReachable);
     this.isReachable = arriving.length > 0;
-    const [first, ...others] = arriving.length > 0 ? arriving : branches;
+    const meeting = arriving.length > 0 ? arriving : branches;
+    const [first, ...others] = meeting;
     if (!first) return;
     if (others.length === 0) {
       this.apply(first);
       return;
     }
+    if (meeting.every(({ changes }) => changes.size === 0)) return;
     const names = new Set<string>();
-    for (const { changes } of [first, ...others]) for (const name of changes.keys()) names.add(name);
+    for (const { changes } of meeting) for (const name of changes.keys()) names.add(name);
     for (const name of names) {
       const now = this.#facts.get(name);
       const factIn = ({ changes }: Branch): Fact | undefined => (changes.has(name) ? changes.get(name) : now);

@@ -25,10 +25,13 @@ export function pathOf(expr: Expr): Path | undefined {
 
 /** What facts say of an expression; undefined if nothing. */
 export function narrowedType(body: Body, expr: Expr): Type | undefined {
-  const at = pathOf(expr);
-  if (!at) return undefined;
-  const fact = body.flow.get(at.root);
-  return at.path === '' ? fact?.type : fact?.paths?.get(at.path);
+  let root = expr;
+  while (root.kind === 'field') root = root.object;
+  if (root.kind !== 'ref') return undefined;
+  const fact = body.flow.get(root.name);
+  if (root === expr) return fact?.type;
+  // Most often nothing is known, and the path need not be spelt out.
+  return fact?.paths?.get(pathOf(expr)?.path ?? '');
 }
 
 export function narrow(body: Body, expr: Expr, type: Type): void {

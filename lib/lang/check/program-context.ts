@@ -3,6 +3,7 @@ import type { BlockStmt, Expr, MatchStmt, ModelsNode, TypeNode } from '../syntax
 import { DYNAMIC } from '../types/construct.ts';
 import type { Type } from '../types/type.ts';
 import type { TypeTable } from '../types/type-table.ts';
+import type { AssignedNames } from './assigned-names.ts';
 import type {
   CheckedConfigParam,
   CheckedField,
@@ -41,6 +42,7 @@ export class ProgramContext {
   readonly types: Type[];
   readonly resolutions: Resolution[];
   readonly blockTypes = new Map<BlockStmt | MatchStmt, Type>();
+  readonly assignedNames: AssignedNames = new Map();
   readonly usedDeclarations: Set<Declaration>;
   readonly usedPlugins = new Set<string>();
   /** How deep the passes are in trees, over all bodies that wait for one another. */

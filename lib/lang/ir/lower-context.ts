@@ -18,12 +18,14 @@ export class LoweringProgram {
   readonly checked: CheckedProgram;
   readonly table: TypeTable;
   readonly keepsDebug: boolean;
-  readonly origins = new WeakMap<object, Origin>();
+  /** Where nodes came from; only when asked for, as it costs more than all else here. */
+  readonly origins: Map<object, Origin> | undefined;
   /** By expression id: whether something in it has an effect. */
   readonly effects: (boolean | undefined)[] = [];
 
-  constructor(checked: CheckedProgram, keepsDebug: boolean) {
+  constructor(checked: CheckedProgram, keepsDebug: boolean, isTraced: boolean) {
     this.checked = checked;
+    this.origins = isTraced ? new Map<object, Origin>() : undefined;
     this.table = new TypeTable(checked.types);
     this.keepsDebug = keepsDebug;
   }
@@ -68,12 +70,14 @@ export class LoweringBody {
 
   /** Remembers where a node came from. */
   placed<T extends object>(node: T, span: Span): T {
-    this.program.origins.set(node, { source: this.source, span });
+    this.program.origins?.set(node, { source: this.source, span });
     return node;
   }
 
-  stmt(span: Span, stmt: IRStmt): IRStmt {
-    return this.placed({ ...stmt, source_location: this.location(span) }, span);
+  /** `stmt` is the caller's no longer: its place is put into it, without a copy. */
+  stmt(span: Span, stmt: IRStmt & { source_location?: IRLoc }): IRStmt {
+    stmt.source_location = this.location(span);
+    return this.placed(stmt, span);
   }
 }
 

@@ -166,7 +166,7 @@ function lowerTrigger(program: LoweringProgram, node: TriggerNode): readonly IRT
     target_flow: flowOf(program, fields),
     ...(settings as Partial<IRTrigger>),
   };
-  program.origins.set(lowered, { source: program.checked.entry.source, span });
+  program.origins?.set(lowered, { source: program.checked.entry.source, span });
   return [lowered];
 }
 

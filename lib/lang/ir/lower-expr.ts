@@ -35,23 +35,32 @@ export function hasEffect(body: LoweringBody, expr: Expr): boolean {
   return found;
 }
 
+function hasSome(body: LoweringBody, exprs: readonly (Expr | string)[]): boolean {
+  for (const each of exprs) if (typeof each !== 'string' && hasEffect(body, each)) return true;
+  return false;
+}
+
+function hasSomeValue(body: LoweringBody, parts: readonly { readonly value: Expr }[]): boolean {
+  for (const { value } of parts) if (hasEffect(body, value)) return true;
+  return false;
+}
+
 function findEffect(body: LoweringBody, expr: Expr): boolean {
-  const some = (exprs: readonly Expr[]): boolean => exprs.some((each) => hasEffect(body, each));
   switch (expr.kind) {
     case 'pipe':
       return true;
     case 'template':
-      return some(expr.parts.filter((part): part is Expr => typeof part !== 'string'));
+      return hasSome(body, expr.parts);
     case 'field':
     case 'call': {
       const resolution = body.program.checked.resolutionOf(expr);
       if (resolution && EFFECT_KINDS.has(resolution.kind)) return true;
       if (resolution?.kind === 'reference_op' && resolution.op === 'search') return true;
       if (expr.kind === 'field') return hasEffect(body, expr.object);
-      return hasEffect(body, expr.callee) || some(expr.args.map(({ value }) => value));
+      return hasEffect(body, expr.callee) || hasSomeValue(body, expr.args);
     }
     case 'index':
-      return some([expr.object, expr.index]);
+      return hasEffect(body, expr.object) || hasEffect(body, expr.index);
     case 'binary': {
       // Chains lean to the left and may be long.
       let at: Expr = expr;
@@ -61,11 +70,11 @@ function findEffect(body: LoweringBody, expr: Expr): boolean {
     case 'unary':
       return hasEffect(body, expr.value);
     case 'list':
-      return some(expr.items);
+      return hasSome(body, expr.items);
     case 'object':
-      return some(expr.fields.map(({ value }) => value));
+      return hasSomeValue(body, expr.fields);
     case 'conditional':
-      return some([expr.condition, expr.then, expr.otherwise]);
+      return hasEffect(body, expr.condition) || hasEffect(body, expr.then) || hasEffect(body, expr.otherwise);
     case 'match_expr':
       return hasEffect(body, expr.subject) || expr.arms.some((arm) => isEffectArm(body, arm));
     default:
@@ -194,8 +203,9 @@ function lowerOperator(body: LoweringBody, node: Of<'binary'>, left: IRExpr, out
   const isLazy = op === '&&' || op === '||' || op === '??';
   if (isLazy && hasEffect(body, node.right)) return lowerLazy(body, node, left, out);
   const right = lowerValue(body, node.right, out);
-  const [a, b] = [body.typeOf(node.left), body.typeOf(node.right)];
-  const method = timeMethod(op, primitive(a), primitive(b), left, right);
+  const a = body.typeOf(node.left);
+  const b = body.typeOf(node.right);
+  const method = isTime(a) || isTime(b) ? timeMethod(op, primitive(a), primitive(b), left, right) : undefined;
   if (method) return method;
   return { kind: 'binary', op, operands: operandsOf(body, op, a, b), left, right };
 }
@@ -219,6 +229,10 @@ function lowerLazy(body: LoweringBody, node: Of<'binary'>, left: IRExpr, out: IR
 
 function primitive(type: Type): string {
   return type.kind === 'primitive' ? type.name : type.kind;
+}
+
+function isTime(type: Type): boolean {
+  return type.kind === 'primitive' && (type.name === 'datetime' || type.name === 'date');
 }
 
 /** Arithmetic of dates and times is done by methods of the standard library. */
@@ -276,7 +290,8 @@ function operandsOf(body: LoweringBody, op: BinaryOp, a: Type, b: Type): IROpera
 /** Of operands that are compared without a look at their structure. */
 function sameKind(body: LoweringBody, a: Type, b: Type): IROperands | undefined {
   if (isText(body, a) && isText(body, b)) return 'string';
-  const [left, right] = [primitive(a), primitive(b)];
+  const left = primitive(a);
+  const right = primitive(b);
   if (left === 'bool' && right === 'bool') return 'bool';
   const isNumbers = NUMBERS.has(left) && NUMBERS.has(right);
   return isNumbers ? 'float' : undefined;

@@ -14,19 +14,24 @@ import { hasEffect, lowerPure, lowerValue } from './lower-expr.ts';
 export interface Lowered {
   readonly module: IRModule;
   readonly tests: readonly IRTest[];
-  /** Where a node of the module came from. */
+  /** Where a node of the module came from; of a traced one. */
   originOf(node: object): Origin | undefined;
 }
 
 export interface LowerOptions {
   /** Keeps `@debug` blocks. */
   readonly debug?: boolean;
+  /** Remembers where each node came from. @default false */
+  readonly isTraced?: boolean;
 }
 
 const DYNAMIC: IRType = { kind: 'dynamic' };
 
-export function lower(checked: CheckedProgram, { debug = false }: LowerOptions = {}): Lowered {
-  const program = new LoweringProgram(checked, debug);
+export function lower(
+  checked: CheckedProgram,
+  { debug = false, isTraced = false }: LowerOptions = {},
+): Lowered {
+  const program = new LoweringProgram(checked, debug, isTraced);
   const all = [...checked.callables.values()].map((callable) => lowerCallable(program, callable));
   const module: IRModule = {
     schema_version: SCHEMA_VERSION,
@@ -37,7 +42,7 @@ export function lower(checked: CheckedProgram, { debug = false }: LowerOptions =
   const tests = checked.tests.map(({ node, file }, index) =>
     lowerTest(new LoweringBody(program, file.source, LOWERING_PASSES), node, index),
   );
-  return { module, tests, originOf: (node) => program.origins.get(node) };
+  return { module, tests, originOf: (node) => program.origins?.get(node) };
 }
 
 function lowerCallable(program: LoweringProgram, callable: CheckedCallable): IRFlow {

@@ -12,12 +12,17 @@ export interface Position {
   readonly column: number;
 }
 
+/** Lines that are walked to rather than searched for. */
+const NEAR_LINES = 8;
+
 /** One source file: its text, its name for messages, and where its lines begin. */
 export class SourceText {
   /** As it is shown to people and written into the IR; a path with slashes, or any other name. */
   readonly name: string;
   readonly text: string;
   #starts: number[] | undefined = undefined;
+  /** The line (from 0) that was asked for last: passes go through the text in order. */
+  #lastLine = 0;
 
   constructor(name: string, text: string) {
     this.name = name;
@@ -30,14 +35,13 @@ export class SourceText {
 
   positionAt(offset: number): Position {
     const starts = this.#lineStarts();
-    let low = 0;
-    let high = starts.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if ((starts[middle] ?? 0) <= offset) low = middle;
-      else high = middle - 1;
-    }
-    return { line: low + 1, column: offset - (starts[low] ?? 0) + 1 };
+    let line = this.#lastLine;
+    if (offset < (starts[line] ?? 0)) line = lineOf(starts, offset, 0, line);
+    else if (offset >= (starts[line + NEAR_LINES] ?? 0))
+      line = lineOf(starts, offset, line, starts.length - 1);
+    else while (offset >= (starts[line + 1] ?? Infinity)) line += 1;
+    this.#lastLine = line;
+    return { line: line + 1, column: offset - (starts[line] ?? 0) + 1 };
   }
 
   /** The text of a line (from 1) without its line break. */
@@ -54,4 +58,15 @@ export class SourceText {
     for (let at = this.text.indexOf('\n'); at >= 0; at = this.text.indexOf('\n', at + 1)) starts.push(at + 1);
     return (this.#starts = starts);
   }
+}
+
+/** The last of the lines from `low` to `high` that begins at or before the offset; that of `low` does. */
+function lineOf(starts: readonly number[], offset: number, low: number, high: number): number {
+  let [first, last] = [low, high];
+  while (first < last) {
+    const middle = (first + last + 1) >> 1;
+    if ((starts[middle] ?? 0) <= offset) first = middle;
+    else last = middle - 1;
+  }
+  return first;
 }

@@ -169,32 +169,57 @@ export function widen(type: Type): Type {
 
 /** Types that were found by inference, each made of the one before, end here. */
 const NESTING_MAX = 64;
-const nesting = new WeakMap<Type, number>();
 
 /** Without what is nested too deeply to be of use, or to be compared. */
 export function bounded(type: Type): Type {
-  return nestingOf(type) > NESTING_MAX ? DYNAMIC : type;
+  // What has few parts is not deep. Types share parts, so larger ones are measured with a memory.
+  if (partsLeft(type, NESTING_MAX) >= 0) return type;
+  return nestingOf(type, new Map()) > NESTING_MAX ? DYNAMIC : type;
 }
 
-function nestingOf(type: Type): number {
+/** `most` less the parts that `type` is made of; negative as soon as there are more. */
+function partsLeft(type: Type, most: number): number {
+  switch (type.kind) {
+    case 'array':
+      return most > 0 ? partsLeft(type.item, most - 1) : -1;
+    case 'map':
+      return most > 0 ? partsLeft(type.value, most - 1) : -1;
+    case 'optional':
+      return most > 0 ? partsLeft(type.inner, most - 1) : -1;
+    case 'union': {
+      let left = most - 1;
+      for (const member of type.members) if (left >= 0) left = partsLeft(member, left);
+      return left;
+    }
+    case 'object': {
+      let left = most - 1;
+      for (const field of type.fields) if (left >= 0) left = partsLeft(field.type, left);
+      return left;
+    }
+    default:
+      return most - 1;
+  }
+}
+
+function nestingOf(type: Type, nesting: Map<Type, number>): number {
   const known = nesting.get(type);
   if (known !== undefined) return known;
   let depth = 0;
   switch (type.kind) {
     case 'array':
-      depth = 1 + nestingOf(type.item);
+      depth = 1 + nestingOf(type.item, nesting);
       break;
     case 'map':
-      depth = 1 + nestingOf(type.value);
+      depth = 1 + nestingOf(type.value, nesting);
       break;
     case 'optional':
-      depth = 1 + nestingOf(type.inner);
+      depth = 1 + nestingOf(type.inner, nesting);
       break;
     case 'union':
-      for (const member of type.members) depth = Math.max(depth, 1 + nestingOf(member));
+      for (const member of type.members) depth = Math.max(depth, 1 + nestingOf(member, nesting));
       break;
     case 'object':
-      for (const field of type.fields) depth = Math.max(depth, 1 + nestingOf(field.type));
+      for (const field of type.fields) depth = Math.max(depth, 1 + nestingOf(field.type, nesting));
       break;
     default:
       return 0;

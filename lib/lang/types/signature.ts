@@ -2,6 +2,7 @@
 import { DYNAMIC, enumOf, NEVER, NULL, optionalOf, PRIMITIVES } from './construct.ts';
 import { FUNCTIONS, HOST_FUNCTIONS, METHODS } from './stdlib.ts';
 import type { ObjectField, Type } from './type.ts';
+import { type TypeArguments, VARIABLES } from './type-arguments.ts';
 
 /** `T`, `U`, `K`, `V` are named types of these names; declared types never meet them. */
 export type SignatureType = Type;
@@ -21,8 +22,6 @@ export interface Signature {
   readonly params: readonly SignatureParam[] | undefined;
   readonly result: SignatureType;
 }
-
-export const VARIABLES: ReadonlySet<string> = new Set(['T', 'U', 'K', 'V']);
 
 const TOKEN = /\s*(=>|[A-Za-z_]+|[()[\]{}:,?=])/y;
 
@@ -169,14 +168,19 @@ export const LIBRARIES: ReadonlySet<string> = new Set(
 );
 
 /** Fills variables by what is known of them; unknown ones become dynamic. */
-export function substitute(type: SignatureType, known: ReadonlyMap<string, Type>): Type {
+export function substitute(type: SignatureType, known: TypeArguments): Type {
   switch (type.kind) {
     case 'named':
       return VARIABLES.has(type.name) ? (known.get(type.name) ?? DYNAMIC) : type;
-    case 'array':
-      return { kind: 'array', item: substitute(type.item, known) };
-    case 'map':
-      return { kind: 'map', key: substitute(type.key, known), value: substitute(type.value, known) };
+    case 'array': {
+      const item = substitute(type.item, known);
+      return item === type.item ? type : { kind: 'array', item };
+    }
+    case 'map': {
+      const key = substitute(type.key, known);
+      const value = substitute(type.value, known);
+      return key === type.key && value === type.value ? type : { kind: 'map', key, value };
+    }
     case 'optional':
       return optionalOf(substitute(type.inner, known));
     case 'object':

@@ -1,10 +1,10 @@
 // Finds what the variables of a signature stand for, from the types that are given.
-import { VARIABLES } from './signature.ts';
 import type { Type } from './type.ts';
+import { type TypeArguments, VARIABLES } from './type-arguments.ts';
 import type { TypeTable } from './type-table.ts';
 
 /** Adds to `known` what `actual` says about the variables in `pattern`; says nothing about what does not fit. */
-export function unify(pattern: Type, actual: Type, known: Map<string, Type>, table: TypeTable): void {
+export function unify(pattern: Type, actual: Type, known: TypeArguments, table: TypeTable): void {
   switch (pattern.kind) {
     case 'named': {
       if (!VARIABLES.has(pattern.name)) return;

@@ -34,7 +34,7 @@ function walkBlock(block: IRBlock, place: Place, visitor: Visitor): void {
     case 'rigid':
     case 'debug': {
       const isRigid = place.isRigid || (block.kind === 'rigid' && block.implicit !== true);
-      walkStatements(block.statements, { ...place, isRigid }, visitor);
+      walkStatements(block.statements, isRigid === place.isRigid ? place : { ...place, isRigid }, visitor);
       return;
     }
     case 'flexible':
