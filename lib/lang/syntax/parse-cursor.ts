@@ -12,6 +12,15 @@ import { T as KINDS, type Tokens, WORD_FIRST, WORD_LAST } from './token.ts';
 // A copy, for speed (token.ts, K3).
 const T = KINDS;
 
+/** A power of two. */
+const NAME_SLOTS = 256;
+
+function slotOf(text: string, start: number, end: number): number {
+  const middle = text.charCodeAt((start + end) >> 1);
+  const hash = text.charCodeAt(start) * 31 + middle * 7 + text.charCodeAt(end - 1) * 97 + (end - start) * 13;
+  return hash & (NAME_SLOTS - 1);
+}
+
 export abstract class Cursor {
   protected readonly text: string;
   protected readonly report: Report;
@@ -27,6 +36,8 @@ export abstract class Cursor {
   readonly #ends: Int32Array;
   readonly #lineStarts: Uint8Array;
   readonly #last: number;
+  /** Texts of tokens that were met, so that a name is one string however often it is written; later ones win. */
+  readonly #names = new Array<string | undefined>(NAME_SLOTS);
   /** A mistake of the lexer, and the end of the line after it: within, P2 holds. */
   #shadowOf = -1;
   #shadowEnd = -1;
@@ -87,7 +98,12 @@ export abstract class Cursor {
   }
 
   protected textAt(index: number): string {
-    return this.text.slice(this.startAt(index), this.endAt(index));
+    const start = this.startAt(index);
+    const end = this.endAt(index);
+    const slot = slotOf(this.text, start, end);
+    const known = this.#names[slot];
+    if (known?.length === end - start && this.text.startsWith(known, start)) return known;
+    return (this.#names[slot] = this.text.slice(start, end));
   }
   protected spanAt(index: number): Span {
     return { start: this.startAt(index), end: this.endAt(index) };
