@@ -31,9 +31,9 @@ export abstract class ExprPrinter extends FlatPrinter {
         return this.#binary(expr, indent);
       case 'field': {
         const object = this.sub(expr.object, POSTFIX, indent);
-        return this.isBrokenDot(expr)
-          ? `${object}\n${pad(indent + 1)}.${expr.name.text}`
-          : `${object}.${expr.name.text}`;
+        if (!this.isBrokenDot(expr)) return `${object}.${expr.name.text}`;
+        const comments = this.#between(expr.object, expr.name.span.start, indent + 1);
+        return `${object}\n${comments}${pad(indent + 1)}.${expr.name.text}`;
       }
       case 'index':
         return `${this.sub(expr.object, POSTFIX, indent)}[${this.expr(expr.index, this.#chainIndent(expr.object, indent))}]`;
@@ -189,7 +189,13 @@ export abstract class ExprPrinter extends FlatPrinter {
     if (!this.hasBreak(expr.left.span.end, expr.right.span.start)) {
       return `${left} ${expr.op} ${this.sub(expr.right, level + 1, indent)}`;
     }
-    return `${left} ${expr.op}\n${pad(indent + 1)}${this.sub(expr.right, level + 1, indent + 1)}`;
+    const comments = this.#between(expr.left, expr.right.span.start, indent + 1);
+    return `${left} ${expr.op}\n${comments}${pad(indent + 1)}${this.sub(expr.right, level + 1, indent + 1)}`;
+  }
+
+  /** Comments before what goes on with `left` in a line of its own. */
+  #between(left: Expr, start: number, indent: number): string {
+    return this.hasComment(left.span.end, start) ? this.ownLines(start, indent) : '';
   }
 
   /** Behind a `.` on a line of its own, what is in brackets stands one deeper. */
@@ -224,7 +230,7 @@ export abstract class ExprPrinter extends FlatPrinter {
     let printed = this.sub(first, CHOICE, indent);
     for (const pipe of chain) {
       const start = (pipe.condition ?? pipe.stages[0])?.span.start ?? pipe.span.end;
-      const comments = this.hasComment(pipe.left.span.end, start) ? this.ownLines(start, indent + 1) : '';
+      const comments = this.#between(pipe.left, start, indent + 1);
       printed += `\n${comments}${pad(indent + 1)}${this.stage(pipe, indent + 1)}`;
     }
     return printed;

@@ -149,12 +149,17 @@ describe('Printer: comments', () => {
   });
 
   it('Inside of expressions: behind the statement', () => {
-    assert.equal(printedBody('x = a + // why\n  b'), 'x = a +\n    b // why');
     assert.equal(printedBody('x = /* why */ a'), 'x = a /* why */');
   });
 
   it('Between pipes: before the stage', () => {
     checkSame('x = a\n    // why\n    |> b');
+  });
+
+  it('Between the parts of a chain that is on several lines: before the part', () => {
+    checkSame('x = a\n    // why\n    .filter(y => y > 1)\n    // and\n    .length // so');
+    checkSame('x = a &&\n    // why\n    b');
+    assert.equal(printedBody('x = a + // why\n  b'), 'x = a +\n    // why\n    b');
   });
 
   it('In heads: kept', () => {
