@@ -24,6 +24,7 @@ export function inferCall(body: Body, expr: CallExpr): Type {
   const { callee } = expr;
   if (callee.kind === 'ref') return callNamed(body, expr, callee);
   if (callee.kind === 'field') return callMember(body, expr, callee);
+  if (callee.kind === 'uri') return callUri(body, expr, callee);
   return callValue(body, expr, body.infer(callee));
 }
 
@@ -263,6 +264,14 @@ function reportNoMethod(body: Body, callee: FieldExpr, type: Type, isProperty: b
   }
   const message = `${printType(type)} has no method '${text}'`;
   body.error('E303', span, message, didYouMean(text, memberNames(body, type)));
+}
+
+/** `files://read(x)`: a URI is text, and what was meant is a call of the plugin. */
+function callUri(body: Body, expr: CallExpr, callee: Expr & { readonly kind: 'uri' }): Type {
+  resolve(body, expr, { kind: 'dynamic_call' });
+  const hint = `a method of a plugin is called with a dot: ${callee.value.replace('://', '.')}(…)`;
+  body.error('E301', callee.span, 'a URI cannot be called', { hint });
+  return inferDynamicArgs(body, expr);
 }
 
 function callValue(body: Body, expr: CallExpr, type: Type): Type {

@@ -44,12 +44,12 @@ function inferOne(body: Body, node: PipeExpr, input: Type): Type {
     case '|~>': {
       compound(body, node);
       const result = stage ? inferStage(body, node, stage, input) : DYNAMIC;
-      if (!table.isAssignable(result, input) && stage)
-        body.error('E300', stage.span, `${printType(result)} cannot go through the stage again`);
+      const isLoop = !stage || table.isAssignable(result, parameterOf(body, stage) ?? result);
+      if (!isLoop) body.error('E300', stage.span, `${printType(result)} cannot go through the stage again`);
       const until = options.get('until');
       if (until) requireVerdict(body, until.value, inferFunction(body, until.value, result));
       requireMax(body, node, options.get('max'));
-      return table.join(input, result);
+      return isLoop ? table.join(input, result) : DYNAMIC;
     }
   }
 }
@@ -92,6 +92,14 @@ function inferStage(body: Body, node: PipeExpr, stage: Expr, input: Type): Type 
   checkPlainArgs(body, stage.span, `'${name.text}' after its first parameter`, others, rest);
   body.call(head.declaration.name, stage.span);
   return body.program.setType(stage, body.program.resultOf(head.declaration.name));
+}
+
+/** What a stage that was looked at takes; undefined if it is none. */
+function parameterOf(body: Body, stage: Expr): Type | undefined {
+  const resolution = body.program.resolutionOf(stage);
+  return resolution?.kind === 'callable'
+    ? body.program.heads.get(resolution.name)?.params[0]?.type
+    : undefined;
 }
 
 function isBroken({ declaration }: CallableHead): boolean {

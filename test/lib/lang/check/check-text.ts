@@ -67,6 +67,7 @@ export const CORE = `
     memory.count = n
     return n
 }
+@transformer numeral(n: int): string { return n.to_string() }
 `;
 
 const PARAMS = 'n: int, text: string, maybe: string?, items: array[Item], kind: Kind, choice: "a" | "b"';

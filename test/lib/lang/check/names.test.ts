@@ -42,6 +42,7 @@ describe('ScaiCore checker: names', () => {
     ],
     'of a part of the core as variable, E201': ['memory = 1', 'E201 2:1'],
     'of a plugin as variable, E201': ['files = 1', 'E201 2:1'],
+    'of a plugin as a URI that is called, E301 and nothing else': ['nofiles://read(text)', 'E301 2:1'],
     'memory without a field, E200': ['x = memory', 'E200 2:5'],
     'unknown fields of memory, reference, config and core, E209': [
       'return [memory.counts, reference.rate, config.limits, core.name]',

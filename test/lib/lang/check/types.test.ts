@@ -211,6 +211,8 @@ describe('ScaiCore checker: types', () => {
     'of an unknown stage, E203': ['return text |> lowd', 'E203 2:16'],
     'at once, merged by a lambda': ['return (text |*> [loud, loud], merge = all => all.join(""))'],
     'until good, nothing said': ['return text |~> loud, until = good, max = 3'],
+    'again and again from a literal, nothing said': ['return "a" |~> loud, max = 3'],
+    'again with what the stage does not take, E300': ['return n |~> numeral, max = 3', 'E300 2:14'],
     'until something without a bound, E401': ['return text |~> loud, until = good', 'E401 2:8'],
     'until what is no verdict, E300': ['return text |~> loud, until = loud, max = 3', 'E300 2:31'],
   });
