@@ -19,6 +19,7 @@ import {
   anyConstant,
   checkFields,
   choice,
+  nameConstant,
   choices,
   CONSTRAINTS,
   countConstant,
@@ -156,7 +157,8 @@ function checkMemoryMode(body: Body, core: CoreNode, mode: string): void {
 
 // ---- Models, plugins, config ----
 
-const provider = choice('scaigrid', 'openai');
+// Which providers there are is the host's to say.
+const provider = nameConstant('openai');
 const MODEL: FieldRules = {
   rules: {
     provider,

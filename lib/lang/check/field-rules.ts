@@ -123,7 +123,16 @@ export function choice(...words: readonly string[]): FieldRule {
     invalid(body, value, name, 'one of the words that it knows', hint);
   };
 }
-/** A list of such words. */
+/** A name that only the host knows, as `:name` or as text. */
+export function nameConstant(example: string): FieldRule {
+  return (body, value, name) => {
+    setConstantType(body, value);
+    const word = constantOf(value);
+    const isName = typeof word === 'string' && /^[a-z][a-z0-9_-]*$/.test(word);
+    if (!isName) invalid(body, value, name, `a name, such as :${example}`);
+  };
+}
+/** A list of words as `choice` takes them. */
 export function choices(...words: readonly string[]): FieldRule {
   const one = choice(...words);
   return (body, value, name) => {

@@ -54,8 +54,11 @@ describe('ScaiCore checker: core declarations', () => {
     'Members',
     {
       'model without a model, E110': ['@models { primary = { provider = "openai" } }', 'E110 2:11'],
-      'model of an unknown provider, E113': [
-        '@models { primary = { provider = "opnai", model = "m" } }',
+      'model of a provider of the host, nothing said': [
+        '@models { primary = { provider = :anthropic, model = "m" } }',
+      ],
+      'model of a provider that is no name, E113': [
+        '@models { primary = { provider = "Open AI", model = "m" } }',
         'E113 2:34',
       ],
       'model with an unknown field, E111': ['@models { primary = { model = "m", temp = 1 } }', 'E111 2:36'],
