@@ -19,12 +19,13 @@ export function withResult(
 
 const NULL: IRExpr = { kind: 'literal', value: null };
 
-/** Whether the statement sets the name on every way through it. */
+/** Whether the statement sets the name on every way that goes on behind it. */
 function setsName(statement: IRStmt, name: string): boolean {
   const endsSetting = (body: readonly IRStmt[]): boolean => {
     const last = body.at(-1);
     return last !== undefined && setsName(last, name);
   };
+  if (statement.kind === 'return' || statement.kind === 'break' || statement.kind === 'continue') return true;
   if (statement.kind === 'if') return endsSetting(statement.then) && endsSetting(statement.otherwise ?? []);
   if (statement.kind === 'match') return statement.arms.every(({ body }) => endsSetting(body));
   if (statement.kind === 'block') return statement.block.result_binding === name;

@@ -100,6 +100,29 @@ describe('Statements', () => {
     await assert.rejects(ask('z', 1), /MatchError: no arm fits z/);
   });
 
+  it('Blocks: the value of one whose arms may also leave the flow', async () => {
+    const source = `
+      @transformer add(n: int, by: int): int { return n + by }
+      @flow main(n: int): array[int] {
+        a = @rigid {
+          match n {
+            1 => add(n, 10)
+            2 => { return [-1] }
+            _ => { b = n * 2
+              b }
+          }
+        }
+        return [a]
+      }`;
+    const engine = load(source, testEnv());
+    for (const [n, output] of [
+      [1, [11]],
+      [2, [-1]],
+      [3, [6]],
+    ] as const)
+      assert.deepEqual(await outputOf(engine, { flow: 'main', input: { n } }), output);
+  });
+
   it('Loops: break, continue, yield, index; over maps by their entries', async () => {
     const body = `
       xs = @foreach x, i in [5, 6, 7, 8] {

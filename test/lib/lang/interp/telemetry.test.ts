@@ -39,6 +39,30 @@ describe('Telemetry', () => {
     ]);
   });
 
+  it('Events: what a block with a name came to, whatever block it is', async () => {
+    const source = `
+      @core Test { version = "1.0.0"
+        @plugins { p = a/b@1.0.0 } }
+      @flow main(n: int): int {
+        a = @rigid { n + 1 }
+        b = @try { p.q() } @catch e { a + 1 }
+        c = @budget { max_duration = 5m
+          b }
+        return a
+      }`;
+    const events = await eventsOf(source, { n: 1 });
+    assert.deepEqual(
+      events.flatMap((event) => /exited (.*"result_binding":"[a-c]".*)/.exec(event)?.slice(1) ?? []),
+      [
+        '{"block_kind":"rigid","result_binding":"a","result_binding_value":2}',
+        '{"block_kind":"rigid","result_binding":"b","result_binding_value":3}',
+        '{"block_kind":"try","result_binding":"b","result_binding_value":3}',
+        '{"block_kind":"rigid","result_binding":"c","result_binding_value":3}',
+        '{"block_kind":"budget","result_binding":"c","result_binding_value":3}',
+      ],
+    );
+  });
+
   it('Failures: every block around says so, up to the catch; at once and after waiting alike', async () => {
     const source = (what: string): string => `
       @core Test { version = "1.0.0"
