@@ -78,6 +78,7 @@ describe('Mistakes of the parser', () => {
         '@test foo { }': ['E101 1:7'],
         '@test "t" { @when f }': ['E101 1:19'],
         'async type T = int': ['E101 1:7'],
+        'async @transformer f() { }': ['E101 1:7'],
       },
       asIs,
     );
