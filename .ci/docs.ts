@@ -3,14 +3,15 @@
 //   D2. `npm run …` names a script of package.json; README.md names the test command that .ci/run uses.
 //   D3. TypeScript blocks that start with `// file: NAME` compile as users would write them, against the built package.
 //       The blocks of one document are one project, so they may import each other.
-//   D4. The tables of errors and of the compiler's diagnostics are those of the code; `npm run docs -- --write` brings
-//       them up to date.
+//   D4. The tables of errors, of the compiler's diagnostics and of the language's constructs are those of the code;
+//       `npm run docs -- --write` brings them up to date.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ERRORS } from '../lib/errors/catalogue.ts';
 import type { ErrorSpec } from '../lib/errors/catalogue.ts';
+import { constructTable } from './construct-table.ts';
 import { diagnosticTable } from './diagnostic-table.ts';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
@@ -136,6 +137,7 @@ interface GeneratedTable {
 const TABLES: readonly GeneratedTable[] = [
   { name: 'errors', doc: 'gateway/README.md', make: errorTable },
   { name: 'diagnostics', doc: 'lib/lang/README.md', make: () => diagnosticTable(root, 'lib/lang') },
+  { name: 'constructs', doc: 'test/lib/lang/constructs/README.md', make: constructTable },
 ];
 
 function checkTable({ name, doc, make }: GeneratedTable, isWrite: boolean): string[] {

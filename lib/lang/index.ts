@@ -7,6 +7,7 @@ export { type Position, SourceText, type Span } from './source/source-text.ts';
 
 // syntax
 export type * from './syntax/ast.ts';
+export { FIELD_RULES } from './syntax/block-fields.ts';
 export { KEYWORDS } from './syntax/keywords.ts';
 export { lex } from './syntax/lexer.ts';
 export { parseFile, type ParsedFile, type ParseOptions } from './syntax/parse-file.ts';

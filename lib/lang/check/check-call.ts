@@ -146,6 +146,15 @@ function callPlugin(body: Body, expr: CallExpr, callee: FieldExpr, root: RefExpr
   return signature.result;
 }
 
+/** `reference.f.set(…)` would be the method of maps, which gives a new one: nobody who writes this means that. */
+function refuseWrite(body: Body, expr: CallExpr, callee: FieldExpr, type: Type): Type | undefined {
+  const { text, span } = callee.name;
+  const wanted = memoryOp(type, text);
+  if (!wanted || (wanted.effect & EFFECT.memoryWrite) === 0) return undefined;
+  body.error('E307', span, 'reference can only be read', { hint: 'put it into a variable to change a copy' });
+  return inferArgs(body, expr);
+}
+
 /** `memory.f.set(…)`, `reference.f.get(…)`; undefined for methods of what is stored there. */
 function callFieldOp(body: Body, expr: CallExpr, callee: FieldExpr): Type | undefined {
   const { object } = callee;
@@ -157,7 +166,7 @@ function callFieldOp(body: Body, expr: CallExpr, callee: FieldExpr): Type | unde
   const type = field && body.program.table.expand(field.type);
   if (!type) return undefined;
   const found = isMemory ? memoryOp(type, callee.name.text) : referenceOp(type, callee.name.text);
-  if (!found) return undefined;
+  if (!found) return isMemory ? undefined : refuseWrite(body, expr, callee, type);
   body.program.setType(root, DYNAMIC);
   body.program.setResolution(root, { kind: isMemory ? 'memory_root' : 'reference_root' });
   body.program.setType(object, type);

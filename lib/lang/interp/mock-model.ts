@@ -14,11 +14,11 @@ export type MockAnswer = JsonValue | Error | { readonly result: Partial<ModelRes
 export type MockScript = MockAnswer | ((request: ModelRequest) => MockAnswer | Promise<MockAnswer>);
 
 export interface MockModelOptions {
-  /** Answers by role, used in their order; the last one stays. */
+  /** Answers by role, used in their order; the last one stays. Data and errors answer `@model_call`, too. */
   readonly byRole?: Readonly<Record<string, readonly MockScript[]>>;
   /** Answers in the order of the requests, for roles that have none. */
   readonly sequence?: readonly MockScript[];
-  /** Of `@model_call`. */
+  /** Of `@model_call`; goes before `byRole`. */
   readonly call?: (request: ModelCallRequest) => JsonValue | Promise<JsonValue>;
   readonly embed?: (text: string) => readonly number[];
   readonly usage?: ModelUsage;
@@ -65,7 +65,8 @@ export class MockModelProvider implements ModelProvider {
 
   async call(request: ModelCallRequest): Promise<{ output: JsonValue; usage: ModelUsage; model: string }> {
     this.#calls.push(request);
-    const output = (await this.#options.call?.(request)) ?? null;
+    const { call } = this.#options;
+    const output = call ? await call(request) : this.#callAnswer(request.role);
     return { output, usage: this.#options.usage ?? USAGE, model: request.model.model };
   }
 
@@ -74,7 +75,14 @@ export class MockModelProvider implements ModelProvider {
     return Promise.resolve(request.texts.map(embed));
   }
 
-  #next({ role }: ModelRequest): MockScript | undefined {
+  #callAnswer(role: string): JsonValue {
+    const { byRole = {} } = this.#options;
+    const answer = Object.hasOwn(byRole, role) ? this.#next({ role }) : null;
+    if (answer instanceof Error) throw answer;
+    return answer === undefined || typeof answer === 'function' ? null : (answer as JsonValue);
+  }
+
+  #next({ role }: Pick<ModelRequest, 'role'>): MockScript | undefined {
     const { byRole = {}, sequence = [] } = this.#options;
     const own = Object.hasOwn(byRole, role) ? byRole[role] : undefined;
     const scripts = own ?? sequence;

@@ -118,13 +118,14 @@ const WORDS: readonly (readonly [string, number])[] = [
   ['enum', T.Enum],
   ['async', T.Async],
   ['instance', T.Instance],
+  ['goto', T.Goto],
   ['in', T.In],
 ];
 
 /** All words with a meaning, for editors: those behind an `@`, and the plain ones. */
 export const KEYWORDS: { readonly at: readonly string[]; readonly plain: readonly string[] } = {
   at: AT_NAMES,
-  plain: WORDS.map(([word]) => word),
+  plain: WORDS.filter(([, kind]) => kind !== T.Goto).map(([word]) => word),
 };
 
 /** Words by the code of their first letter, so that most names cost one look. */

@@ -141,7 +141,10 @@ export abstract class CoreParser extends DeclarationParser {
     if (!this.is(T.PluginRef)) {
       const hint = 'plugins are written publisher/name@1.0';
       this.fail('E113', `expected a plugin, found ${this.describe(this.pos)}`, hint);
-      return undefined;
+      // Its alias is known: calls of it are no mistakes of their own.
+      const none = { text: '', span: this.spanAt(this.pos) };
+      const span = this.spanFrom(start);
+      return { kind: 'plugin', span, alias, publisher: none, name: none, version: none, settings: [] };
     }
     const [publisher, name, version] = this.#pluginRef();
     const settings = this.kind === T.LBrace && !this.isLineStart ? this.fieldBlock(`'${alias.text}'`) : [];

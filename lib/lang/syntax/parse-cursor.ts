@@ -165,6 +165,12 @@ export abstract class Cursor {
     if (!this.isPanicking) this.report(code, span, message, { hint });
   }
 
+  /** Whether the lexer could not read the token at this place. */
+  protected isUnread(offset: number): boolean {
+    const offsets = this.#tokens.errorOffsets;
+    return offsets[firstAbove(offsets, offset) - 1] === offset;
+  }
+
   #isFollowUp(at: number): boolean {
     const kind = this.kindAt(at);
     if (kind === T.Eof) return this.#tokens.isCut || this.#isAfterLexerError(this.endAt(this.#last));
@@ -174,13 +180,7 @@ export abstract class Cursor {
 
   #isAfterLexerError(offset: number): boolean {
     const offsets = this.#tokens.errorOffsets;
-    let low = 0;
-    for (let high = offsets.length; low < high;) {
-      const middle = (low + high) >> 1;
-      if ((offsets[middle] ?? 0) <= offset) low = middle + 1;
-      else high = middle;
-    }
-    const nearest = offsets[low - 1];
+    const nearest = offsets[firstAbove(offsets, offset) - 1];
     if (nearest === undefined) return false;
     if (nearest !== this.#shadowOf) {
       this.#shadowOf = nearest;
@@ -217,4 +217,15 @@ export abstract class Cursor {
     }
     return undefined;
   }
+}
+
+/** The index of the first of ascending numbers that is above `limit`. */
+function firstAbove(numbers: readonly number[], limit: number): number {
+  let low = 0;
+  for (let high = numbers.length; low < high;) {
+    const middle = (low + high) >> 1;
+    if ((numbers[middle] ?? 0) <= limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -66,7 +66,7 @@ class FileParser extends CoreParser {
     const { start } = this;
     const is_pub = this.eat(T.Pub);
     const is_async = this.eat(T.Async);
-    if (is_async && this.kind !== AT.flow && this.kind < AT_FIRST) {
+    if (is_async && this.kind !== AT.flow) {
       this.fail('E101', `expected '@flow' after 'async', found ${this.describe(this.pos)}`);
       return undefined;
     }

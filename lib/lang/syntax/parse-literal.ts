@@ -28,7 +28,10 @@ export abstract class LiteralParser extends TypeParser {
       case T.TemplateStart:
         return this.#template();
       case T.Int: {
+        // `5y`: not an int either, so nothing is said of its type.
+        const unread = this.isUnread(span.start) ? this.errorExpr() : undefined;
         this.advance();
+        if (unread) return unread;
         const value = numberOf(this.textAt(pos));
         return { kind: 'int', span, id: this.id(), value: Number.isSafeInteger(value) ? value : 0 };
       }

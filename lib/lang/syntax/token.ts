@@ -82,12 +82,14 @@ export const T = {
   Enum: 68,
   Async: 69,
   Instance: 70,
+  /** Reserved, and without a meaning so far. */
+  Goto: 71,
   /** An `@word` that there is none of; it was reported. */
   AtUnknown: 79,
 } as const;
 
 export const WORD_FIRST = T.If;
-export const WORD_LAST = T.Instance;
+export const WORD_LAST = T.Goto;
 export const AT_FIRST = 80;
 
 const NAMES: ReadonlyMap<number, string> = new Map(

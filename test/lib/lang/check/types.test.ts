@@ -20,6 +20,7 @@ describe('ScaiCore checker: types', () => {
     'of other symbols, the union of them': ['x = :small\nif n > 1 { x = :large }\ny: Kind = x\nreturn y'],
     'to a parameter, E307': ['n = 1', 'E307 2:1'],
     'to a field of a parameter, E307': ['items[0].name = "x"', 'E307 2:1'],
+    'to reference by what memory has for it, E307': ['reference.rates.set(text, 1.0)', 'E307 2:17'],
     'to reference and config, E307': ['reference.rates = {}\nconfig.limit = 1', 'E307 2:1', 'E307 3:1'],
     'to fields of a variable': ['x = { a: 1, b: { c: "c" } }\nx.a = 2\nx.b.c = "d"\nreturn x'],
     'of a wrong type to a field, E300': ['x = { a: 1 }\nx.a = "b"', 'E300 3:7'],

@@ -78,6 +78,8 @@ describe('Mistakes of the parser', () => {
         '@test foo { }': ['E101 1:7'],
         '@test "t" { @when f }': ['E101 1:19'],
         'async type T = int': ['E101 1:7'],
+        'async @transformer f() { }': ['E101 1:7'],
+        '@flow f(goto: int) { }': ['E006 1:9'],
       },
       asIs,
     );
