@@ -1,6 +1,7 @@
 // What a module looks like from outside: for `--emit-manifest`, catalogues and admin pages. Secrets of `@config` have no
 // default here, and plugin settings are left out.
 import { typeSource } from '../types/print-type.ts';
+import { isOptionalParam } from './named-types.ts';
 import type {
   IRConstraints,
   IRFlow,
@@ -101,7 +102,7 @@ function flowOf(flow: IRFlow, module: IRModule): ManifestFlow {
     params: flow.params.map(({ name, type, default: given }) => ({
       name,
       type: typeSource(type),
-      is_optional: given !== undefined || type.kind === 'optional',
+      is_optional: isOptionalParam({ type, default: given }, module.types),
     })),
     returns: typeSource(flow.return_type),
     is_internal: module.internal_flows.includes(flow.name),
