@@ -49,6 +49,12 @@ export function readValue(
   return reader.issues.length > 0 ? { issues: reader.issues } : { value: read };
 }
 
+/** The first thing that is wrong, with its place. */
+export function issueText([issue]: readonly ValueIssue[]): string {
+  if (!issue) return 'it is of another type';
+  return issue.path.length === 0 ? issue.message : `${issue.path.join('.')}: ${issue.message}`;
+}
+
 type JsonObject = { readonly [key: string]: JsonValue };
 const isObject = (value: JsonValue): value is JsonObject => {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import {
   checkValue,
   compile,
+  IRSerializer,
   type IRModule,
   type IRType,
   jsonSchemaOf,
@@ -10,7 +11,8 @@ import {
   manifestOf,
   readValue,
 } from '../../../../lib/lang/index.ts';
-import { toJsonSchema } from '../../../../lib/index.ts';
+import { testHost } from '../../../../gateway/testing/index.ts';
+import { type GrainError, type LooseRef, toJsonSchema } from '../../../../lib/index.ts';
 import { programCores } from '../../../../silo/internal.ts';
 
 const INT: IRType = { kind: 'primitive', name: 'int' };
@@ -265,5 +267,64 @@ type Tree = { value: int, children: array[Tree], note: Maybe }
       assert.deepEqual(Object.keys(json.$defs), ['Tree'], which);
       assert.equal(JSON.stringify(json).match(/"\$defs":/g)?.length, 1, which);
     }
+  });
+});
+
+describe('Settings of programs', () => {
+  const source = `
+@core T {
+    version = "1.0.0"
+    @config {
+        @param wait: duration = 5m
+        @param code: int = 1 @secret
+    }
+    @triggers {
+        @webhook hook {
+            flow = wait
+            path = "/hook"
+            auth = { secret = "hush" }
+        }
+    }
+}
+@flow wait(): duration { return config.wait }
+`;
+  const { module, diagnostics } = compile(source);
+  const program = (): IRModule => module ?? assert.fail(diagnostics.map(({ message }) => message).join());
+
+  it('of the host, are read as inputs are', async () => {
+    const cores = programCores(program(), { config: { wait: '1h' } });
+    const [core = assert.fail()] = cores;
+    const host = await testHost({ cores });
+    assert.equal(await (host.ref(core) as unknown as LooseRef)['wait']?.(), 3_600_000);
+    await host.stop();
+  });
+
+  it('of another type, are told when the program is loaded, without what is secret', () => {
+    assert.throws(
+      () => programCores(program(), { config: { wait: 'soon', code: 'hush' } }),
+      (thrown: GrainError) => {
+        assert.equal(thrown.code, 'ERR_CORE_INVALID');
+        assert.match(thrown.message, /the setting 'wait' is not right: expected milliseconds.*found "soon"/);
+        assert.match(thrown.message, /the setting 'code' is not right: it is of another type/);
+        assert.doesNotMatch(thrown.message, /hush/);
+        return true;
+      },
+    );
+  });
+
+  it('whose defaults are of another type, and flows named as those of the runtime, are refused in bundles', () => {
+    const [wait, code] = program().config;
+    const wrong = { ...program(), config: [wait, { ...code, default: 'x' }] } as IRModule;
+    const codec = new IRSerializer();
+    assert.throws(
+      () => codec.deserialize(codec.serialize(wrong)),
+      /'code', whose default is of another type/,
+    );
+    const flows = program().flows.map((flow) => ({ ...flow, name: 'checkpoint.expire' }));
+    assert.throws(() => programCores({ ...program(), triggers: [], flows }), /checkpoint\.expire/);
+  });
+
+  it('that guard webhooks, are not in the manifest', () => {
+    assert.doesNotMatch(JSON.stringify(manifestOf(program())), /hush/);
   });
 });
