@@ -24,7 +24,7 @@ function makeProgram(cli: Cli, choose: Choose): Command {
   const program = programNamed('granary', 'Durable, single-writer grains behind HTTP and WebSocket.', cli);
   program.addHelpText(
     'after',
-    examples('granary dev counter.ts', 'granary call counter/one add \'{"by":2}\''),
+    examples('granary dev counter.ts', 'granary call counter/one add \'{"name":"one","by":2}\''),
   );
   addDev(program, cli, choose);
   addSilo(program, cli, choose);
@@ -132,7 +132,10 @@ function addCall(program: Command, cli: Cli, choose: Choose): void {
     .addOption(jsonOption('the whole reply, on one line'))
     .addHelpText(
       'after',
-      examples('granary call counter/one add \'{"by":2}\'', 'granary call airport/JFK stats --json'),
+      examples(
+        'granary call counter/one add \'{"name":"one","by":2}\'',
+        'granary call airport/JFK stats --json',
+      ),
     )
     .action((grain: string, flow: string, input: string | undefined, flags: CallFlags) =>
       choose(async () => (await import('./call-command.ts')).runCall(cli, grain, flow, input, flags)),
