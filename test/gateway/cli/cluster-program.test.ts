@@ -94,10 +94,14 @@ needsRedis('Command line: a program in a cluster', function (this: Mocha.Suite):
     return { silos, port: Number(new URL(url).port) };
   }
 
+  /** The gateway lists what silos have that it has a link to, which may be one of two for a moment. */
   async function holderOf({ port }: Running, core: string, key: string): Promise<string> {
-    const { body, text } = await ask({ port }, `/v1/cores/${core}/instances`);
-    const { instances } = (body?.data ?? assert.fail(text)) as Instances;
-    return instances.find((instance) => instance.key === key)?.silo ?? assert.fail(text);
+    const look = async (): Promise<string | undefined> => {
+      const { body, text } = await ask({ port }, `/v1/cores/${core}/instances`);
+      const { instances } = (body?.data ?? assert.fail(text)) as Instances;
+      return instances.find((instance) => instance.key === key)?.silo;
+    };
+    return (await eventually(look, (silo) => silo !== undefined)) ?? assert.fail();
   }
 
   async function kill({ silos }: Running, name: string): Promise<void> {
