@@ -84,5 +84,6 @@ export { MemoryCheckpointStore } from './checkpoints/memory-checkpoint-store.ts'
 export { openSqliteCheckpointStore } from './checkpoints/sqlite-checkpoint-store.ts';
 export { programCores } from './host/program-host.ts';
 export type { ProgramParts } from './host/program-parts.ts';
+export { keepsCheckpoints } from './host/reserved-flows.ts';
 export { type Resolution, resumeCheckpoint } from './host/resume-checkpoint.ts';
 export type { SuspendedReply } from './host/suspended-reply.ts';

@@ -1,5 +1,5 @@
 // `granary inspect`: what a host has loaded, which grains of a Core are in memory, how one of them is doing.
-import type { CoreManifest, InstancePage, InstanceReport } from '../../silo/index.ts';
+import { type CoreManifest, type InstancePage, type InstanceReport, shownCores } from '../../silo/index.ts';
 import type { GranaryConfig } from '../config/config-keys.ts';
 import { askFor, type Target, targetOf } from './ask.ts';
 import type { Cli, ExitCode } from './cli.ts';
@@ -30,7 +30,8 @@ export async function runInspect(
     terminal.out(isJson ? `${JSON.stringify(data)}\n` : `${lines.join('\n')}\n`);
   if (grain === undefined) {
     const cores = (await askFor(target, '/v1/cores')) as readonly CoreManifest[];
-    tell(cores, coreLines(terminal, cores));
+    // Those of the runtime itself are for machines.
+    tell(cores, coreLines(terminal, shownCores(cores)));
     return 0;
   }
   const at = grain.indexOf('/');

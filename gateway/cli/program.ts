@@ -13,6 +13,8 @@ import type { SampleFlags } from './sample/sample-command.ts';
 import type { SendFlags } from './send/send-command.ts';
 import type { TopFlags } from './top/top-command.ts';
 
+const CORE_FILES = 'files of TypeScript, JavaScript or ScaiCore, folders, patterns';
+
 /** Runs a command line, without the name of the program. Never rejects. */
 export function runProgram(args: readonly string[], cli: Cli): Promise<ExitCode> {
   return runCommandLine(args, cli, makeProgram);
@@ -22,7 +24,7 @@ function makeProgram(cli: Cli, choose: Choose): Command {
   const program = programNamed('granary', 'Durable, single-writer grains behind HTTP and WebSocket.', cli);
   program.addHelpText(
     'after',
-    examples('granary dev counter.ts', 'granary call counter/one add \'{"by":2}\''),
+    examples('granary dev counter.ts', 'granary call counter/one add \'{"name":"one","by":2}\''),
   );
   addDev(program, cli, choose);
   addSilo(program, cli, choose);
@@ -45,7 +47,7 @@ function addDev(program: Command, cli: Cli, choose: Choose): void {
         'store, and reloads them as they change. ' +
         'FILE may be a file, a folder or a pattern; without one it is `cores` of the configuration, or the folder cores/.',
     )
-    .argument('[FILE...]', 'files of TypeScript, JavaScript or ScaiCore, folders, patterns')
+    .argument('[FILE...]', CORE_FILES)
     .option('--port <port>', 'port to listen on, 0 for a free one (default 7400)', count)
     .option('--host <address>', 'address to listen on; beyond loopback it needs a token (default 127.0.0.1)')
     .option('--data <folder>', '`memory` keeps nothing (default .granary)')
@@ -64,10 +66,11 @@ function addSilo(program: Command, cli: Cli, choose: Choose): void {
   clusterRole(program.command('silo'))
     .summary('host the Cores of some files as a part of a cluster')
     .description(
-      'Hosts every exported Core of the files, together with the other silos of the cluster: each grain is active in one ' +
-        'of them. What grains remember is kept in Redis. FILE is as for `granary dev`.',
+      'Hosts every exported Core of the files, and programs in ScaiCore, together with the other silos of the cluster: each ' +
+        'grain is active in one of them. What grains remember is kept in Redis, executions that wait at a checkpoint ' +
+        'too. FILE is as for `granary dev`.',
     )
-    .argument('[FILE...]', 'TypeScript or JavaScript files, folders, patterns')
+    .argument('[FILE...]', CORE_FILES)
     .option('--name <name>', 'what people call it (default `silo-` and the process id)')
     .option('--link-host <address>', 'address for the other silos and gateways (default 127.0.0.1)')
     .option('--link-port <port>', 'port for them (default a free one)', count)
@@ -129,7 +132,10 @@ function addCall(program: Command, cli: Cli, choose: Choose): void {
     .addOption(jsonOption('the whole reply, on one line'))
     .addHelpText(
       'after',
-      examples('granary call counter/one add \'{"by":2}\'', 'granary call airport/JFK stats --json'),
+      examples(
+        'granary call counter/one add \'{"name":"one","by":2}\'',
+        'granary call airport/JFK stats --json',
+      ),
     )
     .action((grain: string, flow: string, input: string | undefined, flags: CallFlags) =>
       choose(async () => (await import('./call-command.ts')).runCall(cli, grain, flow, input, flags)),

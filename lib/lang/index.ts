@@ -36,14 +36,15 @@ export * from './ir/ir.ts';
 export {
   checkValue,
   type CheckValueOptions,
-  durationMs,
   type ReadValue,
   readValue,
   type ValueIssue,
 } from './ir/check-value.ts';
+export { isOptionalParam } from './ir/named-types.ts';
+export { durationMs } from './ir/time-text.ts';
 export { disassemble } from './ir/disassemble.ts';
 export { BUNDLE_BYTES_MAX, IRSerializer } from './ir/ir-codec.ts';
-export { jsonSchemaOf } from './ir/json-schema.ts';
+export { jsonSchemaOf, type JsonSchemaOptions } from './ir/json-schema.ts';
 export { type CoreManifest, manifestOf } from './ir/manifest.ts';
 export type { IRCheck, IRProperty, IRTest } from './ir/ir-test.ts';
 export { factsOf, type FlowFacts, verifyModule, type VerifierFinding } from './verify/index.ts';

@@ -3,7 +3,14 @@
 // input is an object, so that the check is made once.
 import type { SchemaIssue, StandardSchema } from '../../lib/index.ts';
 import { SUSPENDED_SCHEMA } from './suspended-reply.ts';
-import { type IRFlow, type IRModule, jsonSchemaOf, type JsonValue } from '../../lib/lang/index.ts';
+import {
+  type IRFlow,
+  type IRModule,
+  isOptionalParam,
+  jsonSchemaOf,
+  type JsonSchemaOptions,
+  type JsonValue,
+} from '../../lib/lang/index.ts';
 
 export type FlowInput = Readonly<Record<string, JsonValue>>;
 
@@ -13,22 +20,28 @@ const NOT_AN_OBJECT: { readonly issues: readonly SchemaIssue[] } = {
 };
 
 export function inputSchemaOf(flow: IRFlow, module: IRModule): StandardSchema<FlowInput> {
-  const optional = flow.params.filter(
-    ({ type, default: given }) => given !== undefined || type.kind === 'optional',
-  );
+  const defs: Defs = {};
+  const properties = flow.params.map(({ name, type }) => [name, jsonSchemaOf(type, module.types, { defs })]);
   const json: JsonValue = {
     type: 'object',
-    properties: Object.fromEntries(
-      flow.params.map(({ name, type }) => [name, jsonSchemaOf(type, module.types) as JsonValue]),
-    ),
-    required: flow.params.filter((param) => !optional.includes(param)).map(({ name }) => name),
+    properties: Object.fromEntries(properties) as JsonValue,
+    required: flow.params.filter((param) => !isOptionalParam(param, module.types)).map(({ name }) => name),
   };
-  return objectSchema(json);
+  return objectSchema(withDefs(json, defs));
 }
 
 export function outputSchemaOf(flow: IRFlow, module: IRModule, maySuspend: boolean): StandardSchema {
-  const output = jsonSchemaOf(flow.return_type, module.types) as JsonValue;
-  return described(maySuspend ? { anyOf: [output, SUSPENDED_SCHEMA] } : output, (value) => ({ value }));
+  const defs: Defs = {};
+  const output = jsonSchemaOf(flow.return_type, module.types, { defs });
+  const json = maySuspend ? { anyOf: [output, SUSPENDED_SCHEMA] } : output;
+  return described(withDefs(json, defs), (value) => ({ value }));
+}
+
+type Defs = NonNullable<JsonSchemaOptions['defs']>;
+
+/** References of a schema lead to its root, so that is where the definitions are. */
+function withDefs(json: Readonly<Record<string, JsonValue>>, defs: Defs): JsonValue {
+  return Object.keys(defs).length === 0 ? json : { ...json, $defs: defs };
 }
 
 /** Of flows of the runtime, whose inputs are few and checked where they are used. */

@@ -37,7 +37,7 @@ export function programCores(module: IRModule, parts: ProgramParts = {}): readon
   checkSchedules(module);
   const program = loadProgram(module, parts);
   const maySuspend = module.flows.some(({ name }) => program.traits.get(name)?.maySuspend);
-  if (maySuspend) checkNames(module);
+  checkNames(module, maySuspend);
   const cores =
     module.instance.mode === 'stateless'
       ? statelessCores(program, maySuspend)
@@ -58,11 +58,21 @@ function loadProgram(module: IRModule, parts: ProgramParts): Program {
   }
 }
 
-function checkNames({ name, flows }: IRModule): void {
-  const taken = flows.find((flow) => flow.name === 'resume' || flow.name === 'checkpoints');
-  if (!taken) return;
-  const message = `Core ${name}: a program with checkpoints gets a flow ${taken.name} from the runtime: name yours otherwise`;
-  throw new GrainError('ERR_CORE_INVALID', { message, core: name });
+function checkNames({ name, flows }: IRModule, maySuspend: boolean): void {
+  for (const { name: flow } of flows) {
+    // No source has one; a bundle may.
+    if (flow.includes('.'))
+      throw taken(name, `flows with a dot in their names, as ${flow}, are the runtime's`);
+    if (maySuspend && (flow === 'resume' || flow === 'checkpoints'))
+      throw taken(
+        name,
+        `a program with checkpoints gets a flow ${flow} from the runtime: name yours otherwise`,
+      );
+  }
+}
+
+function taken(core: string, problem: string): GrainError {
+  return new GrainError('ERR_CORE_INVALID', { message: `Core ${core}: ${problem}`, core });
 }
 
 function grainCore(program: Program, maySuspend: boolean): AnyCore {

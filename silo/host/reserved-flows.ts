@@ -1,4 +1,5 @@
 // The runtime's own flows of the Cores in which executions live.
+import type { AnyCore } from '../../lib/index.ts';
 import type { IRModule, JsonValue } from '../../lib/lang/index.ts';
 import { turnFactsOf } from '../catalog/turn-facts.ts';
 import { internalOnly, keyParamOf, type RuntimeFlow, timeLimitOf, withKey } from './flow-rules.ts';
@@ -27,6 +28,11 @@ const ONE_CHECKPOINT: JsonValue = {
 export interface CheckpointFlowParts {
   readonly program: Program;
   readonly runner: ProgramRunner;
+}
+
+/** Whether suspended executions wait in grains of this Core. */
+export function keepsCheckpoints({ definition }: AnyCore): boolean {
+  return definition.flows.has(EXPIRE_FLOW);
 }
 
 /** `resume` and `checkpoints`, and what their reminders call. */

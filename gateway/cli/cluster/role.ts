@@ -21,7 +21,7 @@ A cluster on one machine, by hand, each line in a terminal of its own:
   $ granary silo counter.ts --name c
   $ granary gateway --port 7400
 Then, from anywhere:
-  $ granary call counter/one add '{"by":2}'
+  $ granary call counter/one add '{"name":"one","by":2}'
   $ granary top
 `;
 

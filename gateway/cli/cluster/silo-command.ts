@@ -1,4 +1,6 @@
 // `granary silo`: a process that hosts Cores as a part of a cluster, until somebody asks it to stop.
+import type { Logger } from '../../../lib/index.ts';
+import { keepsCheckpoints } from '../../../silo/index.ts';
 import { type SiloProcess, startSilo } from '../../cluster-host.ts';
 import { REDIS_URL, shownRedis } from '../../cluster-options.ts';
 import type { GranaryConfig } from '../../config/config-keys.ts';
@@ -27,6 +29,7 @@ export async function runSilo(cli: Cli, named: readonly string[], flags: SiloFla
     coreFiles(namesOf(named, settings, cli), cli.folder),
   );
   const log = logFor(cli.terminal, cli.clock, levelOf(settings), isJson || !cli.terminal.isErrTty);
+  tellUnlisted(loaded, log);
   const name = settings.name ?? settings.silo?.name ?? `silo-${process.pid}`;
   // What a flow leaves behind and fails later is logged; other grains are not to suffer for it.
   const letStraysGo = cli.catchStrays(({ kind, error }) => {
@@ -48,6 +51,17 @@ export async function runSilo(cli: Cli, named: readonly string[], flags: SiloFla
   await silo.stop();
   letStraysGo();
   return 0;
+}
+
+/** They are as safe as all memory; but whoever has to decide must know of them from a reply, or ask the grain. */
+function tellUnlisted(loaded: Loaded, log: Logger): void {
+  const cores = coresOf(loaded).filter(keepsCheckpoints);
+  if (cores.length === 0) return;
+  const facts = { cores: cores.map(({ definition }) => definition.name) };
+  log.warn(
+    facts,
+    'checkpoints.unlisted: a cluster has no list of them yet, ask `checkpoints` of their grains',
+  );
 }
 
 interface Announced {

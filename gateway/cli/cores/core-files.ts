@@ -25,7 +25,9 @@ function filesOf(name: string, folder: string): string[] {
 
 function someOf(name: string, files: string[]): string[] {
   if (files.length > 0) return files;
-  throw new GrainError('ERR_CORES_MISSING', { message: `${name} has no TypeScript or JavaScript file` });
+  throw new GrainError('ERR_CORES_MISSING', {
+    message: `${name} has no file of TypeScript, JavaScript or ScaiCore`,
+  });
 }
 
 function scriptsBelow(folder: string): string[] {

@@ -1,6 +1,7 @@
 // The world that `scaicore run` gives to a program: models, plugins and other Cores as the flags and the environment say.
 import path from 'node:path';
 import {
+  checkValue,
   type EngineEvent,
   hostEnvironment,
   type HostEnvironment,
@@ -121,7 +122,7 @@ function pluginsOf(
 
 // ---- Settings and events ----
 
-/** `name=value`; the value is JSON, or else text. */
+/** `name=value`; the value is JSON, or else text, also where only the text is of the parameter's type. */
 function configOf(module: IRModule, pairs: readonly string[]): Record<string, JsonValue> {
   const names = module.config.map(({ name }) => name);
   return Object.fromEntries(
@@ -130,7 +131,12 @@ function configOf(module: IRModule, pairs: readonly string[]): Record<string, Js
       if (at < 0) throw invalidOption('config', `--config takes name=value, not ${pair}`);
       const name = pair.slice(0, at);
       if (!names.includes(name)) throw unknownParam(name, names);
-      return [name, jsonOrText(pair.slice(at + 1))];
+      const text = pair.slice(at + 1);
+      const type = module.config.find((param) => param.name === name)?.type;
+      const isText = type !== undefined && checkValue(text, type, module.types).length === 0;
+      const value = jsonOrText(text);
+      const isValue = type !== undefined && checkValue(value, type, module.types).length === 0;
+      return [name, isText && !isValue ? text : value];
     }),
   );
 }

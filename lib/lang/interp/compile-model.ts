@@ -1,6 +1,6 @@
 // Blocks that ask models, as instructions: guard, question, answer; the place where a person's value comes in; and the body
 // for what `guard` and `validate` refuse.
-import { readValue } from '../ir/check-value.ts';
+import { issueText, readValue } from '../ir/check-value.ts';
 import type { IRBindings, IRBlock, IRExpr, IRModelBlock, IRPath, IRType, JsonValue } from '../ir/ir.ts';
 import { boolOf } from './arithmetic.ts';
 import { emitBody } from './compile-body.ts';
@@ -23,7 +23,6 @@ import {
   type ModelOutcome,
   providerOf,
 } from './model-block.ts';
-import { issueText } from './model-answer.ts';
 import { messagesOf, type ModelTask } from './model-messages.ts';
 import { type Ex, type Slots, toText } from './values.ts';
 

@@ -6,6 +6,7 @@
 import { isPromise, type MaybePromise } from '../../base/maybe-promise.ts';
 import type { IRConfigParam, IRModel, IRModule, JsonValue } from '../ir/ir.ts';
 import { ScaiCoreError } from './errors.ts';
+import { settingOf } from './settings.ts';
 import type {
   ExecutionScope,
   HostEnvironment,
@@ -148,9 +149,9 @@ export class Execution {
   }
 
   config(name: string): JsonValue {
-    const { config } = this.env;
-    if (config !== undefined && Object.hasOwn(config, name)) return config[name] ?? null;
-    return this.program.configParams.get(name)?.default ?? null;
+    const { module, configParams } = this.program;
+    const param = configParams.get(name);
+    return param ? settingOf(param, module.types, this.env) : null;
   }
 
   reference(field: string): JsonValue {

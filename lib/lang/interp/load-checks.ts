@@ -2,6 +2,7 @@
 import { type IRBlock, type IRModule, type IRStmt, SCHEMA_VERSION } from '../ir/ir.ts';
 import { ScaiCoreError } from './errors.ts';
 import type { HostEnvironment } from './host-environment.ts';
+import { settingProblems } from './settings.ts';
 
 /** @throws LoadError with all problems */
 export function checkEnvironment(module: IRModule, env: HostEnvironment): void {
@@ -19,6 +20,7 @@ function* problemsOf(module: IRModule, env: HostEnvironment): Generator<string> 
     if (env.plugins?.has({ alias, publisher, name, version }) !== true)
       yield `plugin '${alias}' (${publisher}/${name}@${version}) is not there`;
   }
+  yield* settingProblems(module, env);
   if (!env.modelProviders && usesModels(module)) yield 'it calls models, and there is no model provider';
 }
 

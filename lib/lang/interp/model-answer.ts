@@ -1,5 +1,5 @@
 // From the text of a model to a value of the type that was asked for, or the class of what went wrong.
-import { readValue, type ValueIssue } from '../ir/check-value.ts';
+import { issueText, readValue } from '../ir/check-value.ts';
 import type { FailureClass, IRModule, IRType, JsonValue } from '../ir/ir.ts';
 import type { ModelResult } from './host-environment.ts';
 import { foreignProblem } from './stdlib/convert.ts';
@@ -37,12 +37,6 @@ export function readAnswer(
   if (confidence !== undefined && confidence < minConfidence)
     return failure('low_confidence', `its confidence is ${confidence}, below ${minConfidence}`);
   return { kind: 'value', value: read.value };
-}
-
-/** The first thing that is wrong, with its place. */
-export function issueText([issue]: readonly ValueIssue[]): string {
-  if (!issue) return 'it is of another type';
-  return issue.path.length === 0 ? issue.message : `${issue.path.join('.')}: ${issue.message}`;
 }
 
 function failure(kind: FailureClass, message: string): Answer {

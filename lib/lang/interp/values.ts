@@ -3,6 +3,7 @@
 //   V1. Own properties only: keys such as `constructor` are data, and nothing of a prototype is ever read.
 //   V2. `__proto__` is no key: assigning it would change a prototype instead of adding data.
 import type { JsonValue } from '../ir/ir.ts';
+import { moneyOf } from '../ir/primitive-values.ts';
 import { ScaiCoreError } from './errors.ts';
 
 /** The variables of a running flow by number. Slot 0 holds the `Execution` (see execution.ts), which is no value. */
@@ -131,12 +132,8 @@ export function tooLong(what: string, max: number): ScaiCoreError {
   });
 }
 
-/** Money has six digits: what floating point adds beyond them is no money. */
 export function roundMoney(value: number): number {
-  const scaled = value * 1e6;
-  // Beyond this the digits that would be rounded are not there any more.
-  if (scaled > 9e15 || scaled < -9e15) return finite(value);
-  return Math.round(scaled + Math.sign(scaled) * Number.EPSILON * Math.abs(scaled)) / 1e6 + 0;
+  return moneyOf(finite(value));
 }
 
 export function finite(value: number): number {

@@ -1,8 +1,13 @@
-// Whether JSON data is a value of a type, and the value as programs hold it: durations in milliseconds, datetimes in UTC.
-// Used for inputs of flows, answers of models, settings.
-//   V1. Linear in the size of the value times the members of unions; bounded in depth, and in how many problems are told.
+// Whether JSON data is a value of a type, and the value as programs hold it: durations in milliseconds, datetimes in UTC,
+// money with six digits. Used for inputs of flows, answers of models, settings.
+//   V1. Linear in the size of the value times the members of unions, however unions are nested; bounded in depth, and in how
+//       many problems are told, at what length.
 //   V2. The data is never changed: what has to be written otherwise is written into a copy.
+//   V3. What a value has beside its type is data, too: whatever passes here can be stored, compared and shown.
+import { isWellFormed } from '../../base/bytes.ts';
 import type { IRType, JsonValue } from './ir.ts';
+import { alternativesOf, definitionOf, type NamedTypes, takesNull } from './named-types.ts';
+import { type Primitive, PRIMITIVES } from './primitive-values.ts';
 
 export interface ValueIssue {
   /** Names of fields, indexes of lists. */
@@ -19,14 +24,14 @@ export type ReadValue =
 
 const ISSUES_MAX = 20;
 const DEPTH_MAX = 200;
-/** Steps from one name of a type to the next without coming to data. */
-const NAMES_MAX = 64;
+/** Of a key in messages and paths: it may be as long as the data. */
+const KEY_SHOWN_MAX = 60;
 
 /** What is wrong with it; nothing: it is a value of the type. */
 export function checkValue(
   value: JsonValue,
   type: IRType,
-  types: Readonly<Record<string, IRType>>,
+  types: NamedTypes,
   options: CheckValueOptions = {},
 ): readonly ValueIssue[] {
   return readValue(value, type, types, options).issues ?? [];
@@ -36,7 +41,7 @@ export function checkValue(
 export function readValue(
   value: JsonValue,
   type: IRType,
-  types: Readonly<Record<string, IRType>>,
+  types: NamedTypes,
   options: CheckValueOptions = {},
 ): ReadValue {
   const reader = new ValueReader(types, options.unknownFields === 'refuse');
@@ -44,17 +49,36 @@ export function readValue(
   return reader.issues.length > 0 ? { issues: reader.issues } : { value: read };
 }
 
+/** The first thing that is wrong, with its place. */
+export function issueText([issue]: readonly ValueIssue[]): string {
+  if (!issue) return 'it is of another type';
+  return issue.path.length === 0 ? issue.message : `${issue.path.join('.')}: ${issue.message}`;
+}
+
 type JsonObject = { readonly [key: string]: JsonValue };
-const isObject = (value: JsonValue): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: JsonValue): value is JsonObject => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+};
+
+type ObjectType = IRType & { readonly kind: 'object' };
+type MapType = IRType & { readonly kind: 'map' };
+
+/** What reading a value as a member of a union gave; paths begin at the value. */
+type Trial = { readonly value: JsonValue; readonly issues: readonly ValueIssue[] };
+type Trials = Map<JsonValue, Map<IRType, Trial>>;
 
 class ValueReader {
   readonly issues: ValueIssue[] = [];
-  readonly #types: Readonly<Record<string, IRType>>;
-  readonly #isClosed: boolean;
+  readonly #types: NamedTypes;
+  #isClosed: boolean;
   readonly #path: (string | number)[] = [];
+  readonly #members = new Map<IRType, readonly IRType[]>();
+  /** Inside of a union; those of closed objects, and of open ones. */
+  #trials: { readonly closed: Trials; readonly open: Trials } | undefined = undefined;
 
-  constructor(types: Readonly<Record<string, IRType>>, isClosed: boolean) {
+  constructor(types: NamedTypes, isClosed: boolean) {
     this.#types = types;
     this.#isClosed = isClosed;
   }
@@ -67,7 +91,7 @@ class ValueReader {
       case 'array':
         return this.#list(value, type.item as IRType, depth);
       case 'map':
-        return this.#map(value, type.value as IRType, depth);
+        return this.#map(value, type, depth);
       case 'object':
         return this.#object(value, type, depth);
       case 'enum':
@@ -86,25 +110,20 @@ class ValueReader {
       case 'optional':
         return value === null ? value : this.read(value, type.inner as IRType, depth + 1);
       case 'union':
-        return this.#union(value, type.members as readonly IRType[], depth);
+        return this.#union(value, type, depth);
       case 'named':
-        return this.read(value, this.#definition(type.name), depth + 1);
+        return this.#named(value, type.name, depth);
     }
   }
 
-  #definition(name: string): IRType {
-    let type: IRType | undefined;
-    let at = name;
-    for (let steps = 0; steps < NAMES_MAX; steps += 1) {
-      type = Object.hasOwn(this.#types, at) ? this.#types[at] : undefined;
-      if (type?.kind !== 'named') break;
-      at = type.name;
-    }
-    return type && type.kind !== 'named' ? type : { kind: 'dynamic' };
+  #named(value: JsonValue, name: string, depth: number): JsonValue {
+    const type = definitionOf(name, this.#types);
+    // A name for another name: however long such a chain is, it is no depth of the value.
+    return type.kind === 'named' ? this.#union(value, type, depth) : this.read(value, type, depth + 1);
   }
 
   #wrong(value: JsonValue, message: string): JsonValue {
-    if (this.issues.length < ISSUES_MAX) this.issues.push({ path: [...this.#path], message });
+    if (this.issues.length < ISSUES_MAX) this.issues.push({ path: this.#path.map(shownStep), message });
     return value;
   }
 
@@ -122,36 +141,50 @@ class ValueReader {
 
   #list(value: JsonValue, item: IRType, depth: number): JsonValue {
     if (!Array.isArray(value)) return this.#wrong(value, `expected a list, found ${shown(value)}`);
-    const items = value as readonly JsonValue[];
+    const items = value as readonly (JsonValue | undefined)[];
     let copy: JsonValue[] | undefined;
     for (let index = 0; index < items.length && this.issues.length < ISSUES_MAX; index += 1) {
-      const given = items[index] ?? null;
-      const read = this.#within(index, given, item, depth);
-      if (read !== given) (copy ??= [...items])[index] = read;
+      const given = items[index];
+      const read = this.#within(index, given ?? null, item, depth);
+      if (read !== given) (copy ??= [...value])[index] = read;
     }
     return copy ?? value;
   }
 
-  #map(value: JsonValue, of: IRType, depth: number): JsonValue {
+  #map(value: JsonValue, type: MapType, depth: number): JsonValue {
     if (!isObject(value)) return this.#wrong(value, `expected an object, found ${shown(value)}`);
+    const names = type.key as IRType;
+    const of = type.value as IRType;
+    const isAnyText = names.kind === 'primitive' && names.name === 'string';
     let copy: Record<string, JsonValue> | undefined;
     for (const [key, given] of Object.entries(value)) {
       if (this.issues.length >= ISSUES_MAX) break;
-      if (key === '__proto__') return this.#wrong(value, `'__proto__' cannot be a key`);
+      if (!this.#isKey(value, key)) continue;
+      if (!isAnyText) this.#within(key, key, names, depth);
       const read = this.#within(key, given, of, depth);
       if (read !== given) (copy ??= { ...value })[key] = read;
     }
     return copy ?? value;
   }
 
-  #object(value: JsonValue, type: IRType & { readonly kind: 'object' }, depth: number): JsonValue {
+  #isKey(value: JsonValue, key: string): boolean {
+    if (key === '__proto__') this.#wrong(value, `'__proto__' cannot be a key`);
+    // Two of them would be the same key where they are stored.
+    else if (!isWellFormed(key)) this.#wrong(value, 'a key has half of a character');
+    else return true;
+    return false;
+  }
+
+  #object(value: JsonValue, type: ObjectType, depth: number): JsonValue {
     if (!isObject(value)) return this.#wrong(value, `expected an object, found ${shown(value)}`);
-    if (Object.hasOwn(value, '__proto__')) return this.#wrong(value, `'__proto__' cannot be a key`);
     let copy: Record<string, JsonValue> | undefined;
+    let knownCount = 0;
     for (const { name, type: of, is_optional: isOptional } of type.fields) {
-      const given = Object.hasOwn(value, name) ? value[name] : undefined;
+      const isThere = Object.hasOwn(value, name);
+      if (isThere) knownCount += 1;
+      const given = isThere ? value[name] : undefined;
       if (given === undefined) {
-        if (isOptional !== true && !this.#isNullable(of as IRType, 0))
+        if (isOptional !== true && !takesNull(of as IRType, this.#types))
           this.#wrong(value, `the field '${name}' is missing`);
         continue;
       }
@@ -159,64 +192,104 @@ class ValueReader {
       const read = this.#within(name, given, of as IRType, depth);
       if (read !== given) (copy ??= { ...value })[name] = read;
     }
-    if (this.#isClosed) this.#refuseUnknown(value, type);
+    const keys = Object.keys(value);
+    if (keys.length > knownCount) this.#unknownFields(value, keys, type, depth);
     return copy ?? value;
   }
 
-  #refuseUnknown(value: JsonObject, type: IRType & { readonly kind: 'object' }): void {
+  #unknownFields(value: JsonObject, keys: readonly string[], type: ObjectType, depth: number): void {
     const known = new Set(type.fields.map(({ name }) => name));
-    for (const key of Object.keys(value))
-      if (!known.has(key)) this.#wrong(value, `there is no field '${key.slice(0, 60)}'`);
+    for (const key of keys) {
+      if (this.issues.length >= ISSUES_MAX) return;
+      if (known.has(key) || !this.#isKey(value, key)) continue;
+      if (this.#isClosed) this.#wrong(value, `there is no field '${shownKey(key)}'`);
+      else this.#within(key, value[key] ?? null, ANY, depth);
+    }
   }
 
-  /** The first member that fits. If none does, what is wrong with the only one of its kind says most. */
-  #union(value: JsonValue, members: readonly IRType[], depth: number): JsonValue {
-    const before = this.issues.length;
-    let problems: ValueIssue[] = [];
-    let count = 0;
+  // ---- Unions ----
+
+  /**
+   * The first member that fits and has all the fields; else the first that fits, and fields are left over. If none does,
+   * what is wrong with the only one of its kind says most.
+   */
+  #union(value: JsonValue, type: IRType, depth: number): JsonValue {
+    if (this.issues.length >= ISSUES_MAX) return value;
+    let members = this.#members.get(type);
+    if (!members) this.#members.set(type, (members = alternativesOf(type, this.#types)));
+    const [only] = members;
+    if (only && members.length === 1) return this.read(value, only, depth + 1);
+    const isOutermost = typeof value === 'object' && value !== null && this.#trials === undefined;
+    if (isOutermost) this.#trials = { closed: new Map(), open: new Map() };
+    const trial = this.#bestOf(value, members, depth);
+    if (isOutermost) this.#trials = undefined;
+    for (const { path, message } of trial.issues)
+      if (this.issues.length < ISSUES_MAX)
+        this.issues.push({ path: [...this.#path.map(shownStep), ...path], message });
+    return trial.value;
+  }
+
+  #bestOf(value: JsonValue, members: readonly IRType[], depth: number): Trial {
+    if (typeof value === 'object' && value !== null && !this.#isClosed) {
+      this.#isClosed = true;
+      const closed = this.#firstOf(value, members, depth);
+      this.#isClosed = false;
+      if (closed.issues.length === 0) return closed;
+    }
+    return this.#firstOf(value, members, depth);
+  }
+
+  #firstOf(value: JsonValue, members: readonly IRType[], depth: number): Trial {
+    const near: Trial[] = [];
     for (const member of members) {
-      const read = this.read(value, member, depth + 1);
-      const found = this.issues.splice(before);
-      if (found.length === 0) return read;
-      if (!found.some(({ path }) => path.length > this.#path.length)) continue;
-      count += 1;
-      problems = found;
+      const trial = this.#try(value, member, depth);
+      if (trial.issues.length === 0) return trial;
+      if (trial.issues.some(({ path }) => path.length > 0)) near.push(trial);
     }
-    if (count === 1) {
-      this.issues.push(...problems);
-      return value;
-    }
-    return this.#wrong(value, `fits none of ${members.length} types, found ${shown(value)}`);
+    const [only] = near;
+    if (only && near.length === 1) return only;
+    const message = `fits none of ${members.length} types, found ${shown(value)}`;
+    return { value, issues: [{ path: [], message }] };
   }
 
-  #isNullable(type: IRType, steps: number): boolean {
-    if (steps > NAMES_MAX) return true;
-    switch (type.kind) {
-      case 'optional':
-      case 'null':
-      case 'dynamic':
-        return true;
-      case 'union':
-        return type.members.some((member) => this.#isNullable(member as IRType, steps + 1));
-      case 'named':
-        return this.#isNullable(this.#definition(type.name), steps + 1);
-      default:
-        return false;
+  /** Reads what can hold unions in turn once as each type, however many ways lead to it (V1). */
+  #try(value: JsonValue, member: IRType, depth: number): Trial {
+    const trials = typeof value === 'object' && value !== null ? this.#trials : undefined;
+    const known = trials && (this.#isClosed ? trials.closed : trials.open);
+    const before = known?.get(value)?.get(member);
+    if (before) return before;
+    const start = this.issues.length;
+    const read = this.read(value, member, depth + 1);
+    const issues = this.issues
+      .splice(start)
+      .map(({ path, message }) => ({ path: path.slice(this.#path.length), message }));
+    const trial: Trial = { value: read, issues };
+    if (known) {
+      const ofValue = known.get(value);
+      if (ofValue) ofValue.set(member, trial);
+      else known.set(value, new Map([[member, trial]]));
     }
+    return trial;
   }
 
   /** Of anything: only that it is data which a program can hold. */
   #data(value: JsonValue, depth: number): JsonValue {
-    if (typeof value !== 'object' || value === null) return value;
+    if (this.issues.length >= ISSUES_MAX) return value;
     if (depth > DEPTH_MAX) return this.#wrong(value, `is nested deeper than ${DEPTH_MAX} levels`);
-    for (const [key, item] of Object.entries(value)) {
-      if (key === '__proto__') return this.#wrong(value, `'__proto__' cannot be a key`);
-      if (typeof item === 'object') this.#data(item as JsonValue, depth + 1);
-      if (this.issues.length > 0) break;
-    }
-    return value;
+    if (Array.isArray(value)) return this.#list(value as JsonValue, ANY, depth);
+    if (isObject(value)) return this.#map(value, ANY_MAP, depth);
+    const isScalar = value === null || typeof value === 'string' || typeof value === 'boolean';
+    return isScalar || Number.isFinite(value) ? value : this.#wrong(value, `is no data: ${shown(value)}`);
   }
 }
+
+const ANY: IRType = { kind: 'dynamic' };
+const ANY_MAP: MapType = { kind: 'map', key: { kind: 'primitive', name: 'string' }, value: ANY };
+
+const shownKey = (key: string): string =>
+  key.length <= KEY_SHOWN_MAX ? key : `${key.slice(0, KEY_SHOWN_MAX)}…`;
+const shownStep = (step: string | number): string | number =>
+  typeof step === 'string' ? shownKey(step) : step;
 
 /** For messages: what it is, not all that it holds. */
 function shown(value: JsonValue): string {
@@ -230,78 +303,4 @@ function shown(value: JsonValue): string {
     default:
       return String(value);
   }
-}
-
-// ---- Primitives ----
-
-interface Primitive {
-  readonly what: string;
-  /** The value as programs hold it; undefined if it is none. */
-  readonly read: (value: JsonValue) => JsonValue | undefined;
-}
-
-const texts =
-  (fits: (text: string) => boolean) =>
-  (value: JsonValue): JsonValue | undefined =>
-    typeof value === 'string' && fits(value) ? value : undefined;
-const numbers =
-  (fits: (value: number) => boolean) =>
-  (value: JsonValue): JsonValue | undefined =>
-    typeof value === 'number' && fits(value) ? value : undefined;
-
-const EMAIL = /^[^\s@<>()[\],;:"\\]{1,64}@[^\s@.<>()[\],;:"\\]+(\.[^\s@.<>()[\],;:"\\]+)*$/;
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-const URL_TEXT = /^[a-z][a-z0-9+.-]*:[^\s<>"{}|\\^`]+$/i;
-const DATE = /^(\d{4})-(\d{2})-(\d{2})$/;
-const DATETIME =
-  /^(\d{4})-(\d{2})-(\d{2})T([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/;
-const DURATION = /^(\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+$/;
-const UNIT_MS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-  w: 604_800_000,
-};
-
-const PRIMITIVES: Readonly<Record<(IRType & { readonly kind: 'primitive' })['name'], Primitive>> = {
-  string: { what: 'text', read: texts(() => true) },
-  int: { what: 'a whole number', read: numbers(Number.isSafeInteger) },
-  float: { what: 'a number', read: numbers(Number.isFinite) },
-  money: { what: 'a number', read: numbers(Number.isFinite) },
-  bool: { what: 'true or false', read: (value) => (typeof value === 'boolean' ? value : undefined) },
-  date: { what: 'a date such as 2026-01-31', read: texts((text) => DATE.test(text) && isDay(text)) },
-  datetime: { what: 'a time such as 2026-01-31T10:00:00Z', read: readDatetime },
-  duration: { what: 'milliseconds or a duration such as 5m', read: readDuration },
-  email: { what: 'an email address', read: texts((text) => text.length <= 254 && EMAIL.test(text)) },
-  url: { what: 'a URL', read: texts((text) => URL_TEXT.test(text)) },
-  uuid: { what: 'a UUID', read: texts((text) => UUID.test(text)) },
-};
-
-/** Whether the month has the day. */
-function isDay(text: string): boolean {
-  const day = text.slice(0, 10);
-  const at = new Date(`${day}T00:00:00Z`);
-  return !Number.isNaN(at.getTime()) && at.toISOString().startsWith(day);
-}
-
-function readDatetime(value: JsonValue): JsonValue | undefined {
-  if (typeof value !== 'string' || !DATETIME.test(value) || !isDay(value)) return undefined;
-  const at = new Date(value);
-  return Number.isNaN(at.getTime()) ? undefined : at.toISOString();
-}
-
-function readDuration(value: JsonValue): JsonValue | undefined {
-  if (typeof value === 'number') return Number.isFinite(value) ? value : undefined;
-  return typeof value === 'string' ? durationMs(value) : undefined;
-}
-
-/** Milliseconds of `90s`, `1h30m`; undefined if it is no duration. */
-export function durationMs(text: string): number | undefined {
-  if (text.length > 100 || !DURATION.test(text)) return undefined;
-  let ms = 0;
-  for (const [, amount, unit = ''] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d|w)/g))
-    ms += Number(amount) * (UNIT_MS[unit] ?? 0);
-  return Number.isFinite(ms) ? ms : undefined;
 }

@@ -2,6 +2,7 @@
 // leads somewhere. Owns nothing of what a program may do; that is ../verify.
 //   S1. Linear in the size of the module, bounded in depth and size (shape-kit.ts).
 //   S2. Unknown fields and kinds are refused, but for what `metadata` holds: a newer schema has another version.
+import { checkValue } from './check-value.ts';
 import type { IRModule, JsonValue } from './ir.ts';
 import { blocks, constraintLists, coreUri, location } from './shape-body.ts';
 import { expr, identifier, key, known, type ModuleCheck, type } from './shape-expr.ts';
@@ -30,6 +31,7 @@ export function checkShape(value: unknown): asserts value is IRModule {
   moduleCheck(value as JsonValue, place);
   requireUnique(value as JsonRecord, place);
   requireProductiveTypes(value as unknown as IRModule, place);
+  requireDefaults(value as unknown as IRModule, place);
   place.requirePurity();
 }
 
@@ -157,6 +159,12 @@ function requireDistinct(names: readonly string[], what: string, place: ModulePl
     if (seen.has(name)) throw place.problem(`has the ${what} '${name}' twice`);
     seen.add(name);
   }
+}
+
+function requireDefaults({ config, types }: IRModule, place: ModulePlace): void {
+  for (const { name, type, default: initial } of config)
+    if (initial !== undefined && checkValue(initial, type, types).length > 0)
+      throw place.problem(`has the parameter '${name}', whose default is of another type`);
 }
 
 /**

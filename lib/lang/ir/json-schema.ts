@@ -1,7 +1,10 @@
 // Types as JSON Schema, draft 2020-12: what models are asked to answer with, and what API documents show.
-//   J1. Named types are written out where they stand; only those that lead back to themselves become `$defs`.
+//   J1. Named types are written out where they stand; those that lead back to themselves become `$defs`, and so does every
+//       name once the schema is large: types that hold each other twice, level by level, would double it with each.
+//   J2. What has to be there is what check-value.ts asks for.
 import type { PrimitiveName } from '../types/type.ts';
 import type { IRType, JsonValue } from './ir.ts';
+import { definitionOf, type NamedTypes, recursiveNames, takesNull } from './named-types.ts';
 
 export type JsonSchema = { readonly [key: string]: JsonValue };
 
@@ -17,14 +20,10 @@ export interface JsonSchemaOptions {
   readonly refPrefix?: string;
 }
 
-export function jsonSchemaOf(
-  type: IRType,
-  types: Readonly<Record<string, IRType>>,
-  options: JsonSchemaOptions = {},
-): JsonSchema {
+export function jsonSchemaOf(type: IRType, types: NamedTypes, options: JsonSchemaOptions = {}): JsonSchema {
   const defs = options.defs ?? {};
   const writer = new SchemaWriter(types, defs, options.isClosed ?? true, options.refPrefix ?? '#/$defs/');
-  const schema = writer.schemaOf(type);
+  const schema = writer.write(type);
   const isAlone = options.defs === undefined && Object.keys(defs).length > 0;
   return isAlone ? { ...schema, $defs: defs } : schema;
 }
@@ -37,39 +36,47 @@ const PRIMITIVES: Readonly<Record<PrimitiveName, JsonSchema>> = {
   bool: { type: 'boolean' },
   date: { type: 'string', format: 'date' },
   datetime: { type: 'string', format: 'date-time' },
-  duration: { type: 'integer', description: 'milliseconds' },
+  duration: { type: 'number', description: 'milliseconds' },
   email: { type: 'string', format: 'email' },
   url: { type: 'string', format: 'uri' },
   uuid: { type: 'string', format: 'uuid' },
 };
 
+/** Parts of a schema before names are no longer written out. */
+const WRITTEN_MAX = 1_000;
+
 class SchemaWriter {
-  readonly #types: Readonly<Record<string, IRType>>;
+  readonly #types: NamedTypes;
   readonly #defs: Record<string, JsonSchema>;
   readonly #isClosed: boolean;
   readonly #refPrefix: string;
-  readonly #recursive = new Map<string, boolean>();
+  #writtenCount = 0;
+  readonly #pending: string[] = [];
 
-  constructor(
-    types: Readonly<Record<string, IRType>>,
-    defs: Record<string, JsonSchema>,
-    isClosed: boolean,
-    refPrefix: string,
-  ) {
+  constructor(types: NamedTypes, defs: Record<string, JsonSchema>, isClosed: boolean, refPrefix: string) {
     this.#types = types;
     this.#defs = defs;
     this.#isClosed = isClosed;
     this.#refPrefix = refPrefix;
   }
 
+  /** With the definitions that it needs. */
+  write(type: IRType): JsonSchema {
+    const schema = this.schemaOf(type);
+    for (let name = this.#pending.pop(); name !== undefined; name = this.#pending.pop())
+      this.#defs[name] = this.schemaOf(definitionOf(name, this.#types));
+    return schema;
+  }
+
   schemaOf(type: IRType): JsonSchema {
+    this.#writtenCount += 1;
     switch (type.kind) {
       case 'primitive':
         return PRIMITIVES[type.name];
       case 'array':
         return { type: 'array', items: this.schemaOf(type.item as IRType) };
       case 'map':
-        return { type: 'object', additionalProperties: this.schemaOf(type.value as IRType) };
+        return this.#mapSchema(type);
       case 'object':
         return this.#objectSchema(type);
       case 'enum':
@@ -89,12 +96,21 @@ class SchemaWriter {
     }
   }
 
+  #mapSchema({ key, value }: IRType & { readonly kind: 'map' }): JsonSchema {
+    const names = this.schemaOf(key as IRType);
+    const isAnyText = Object.keys(names).length === 1 && names['type'] === 'string';
+    const additionalProperties = this.schemaOf(value as IRType);
+    return { type: 'object', ...(!isAnyText && { propertyNames: names }), additionalProperties };
+  }
+
   #objectSchema(type: IRType & { readonly kind: 'object' }): JsonSchema {
     const properties = type.fields.map(({ name, type: of, is_optional: isOptional }) => [
       name,
       isOptional === true ? this.#optionalSchema(of as IRType) : this.schemaOf(of as IRType),
     ]);
-    const required = type.fields.filter((field) => field.is_optional !== true).map(({ name }) => name);
+    const required = type.fields
+      .filter((field) => field.is_optional !== true && !takesNull(field.type as IRType, this.#types))
+      .map(({ name }) => name);
     return {
       type: 'object',
       properties: Object.fromEntries(properties) as JsonSchema,
@@ -106,7 +122,7 @@ class SchemaWriter {
   /** Several texts are one enum: models follow those better than alternatives. */
   #unionSchema(members: readonly IRType[]): JsonSchema {
     const texts = members.map((member) => (member.kind === 'literal' ? member.value : undefined));
-    if (texts.every((text) => text !== undefined)) return { type: 'string', enum: texts };
+    if (texts.every((text) => text !== undefined)) return { type: 'string', enum: [...new Set(texts)] };
     return { anyOf: members.map((member) => this.schemaOf(member)) };
   }
 
@@ -122,42 +138,18 @@ class SchemaWriter {
   }
 
   #namedSchema(name: string): JsonSchema {
-    const type = Object.hasOwn(this.#types, name) ? this.#types[name] : undefined;
-    if (!type) return {};
-    if (!this.#isRecursive(name)) return this.schemaOf(type);
+    const type = definitionOf(name, this.#types);
+    if (this.#writtenCount <= WRITTEN_MAX && !recursiveNames(this.#types).has(name))
+      return this.schemaOf(type);
     if (!Object.hasOwn(this.#defs, name)) {
       this.#defs[name] = {};
-      this.#defs[name] = this.schemaOf(type);
+      this.#pending.push(name);
     }
-    return { $ref: this.#refPrefix + name };
-  }
-
-  #isRecursive(name: string): boolean {
-    const known = this.#recursive.get(name);
-    if (known !== undefined) return known;
-    const seen = new Set<string>();
-    const pending = [...namesIn(this.#types[name])];
-    let isRecursive = false;
-    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-      if (next === name) isRecursive = true;
-      if (seen.has(next)) continue;
-      seen.add(next);
-      const type = Object.hasOwn(this.#types, next) ? this.#types[next] : undefined;
-      pending.push(...namesIn(type));
-    }
-    this.#recursive.set(name, isRecursive);
-    return isRecursive;
+    return { $ref: this.#refPrefix + pointerPart(name) };
   }
 }
 
-function* namesIn(type: IRType | undefined): Generator<string> {
-  const pending: (IRType | undefined)[] = [type];
-  for (let at = pending.pop(); at; at = pending.pop()) {
-    if (at.kind === 'named') yield at.name;
-    else if (at.kind === 'array') pending.push(at.item as IRType);
-    else if (at.kind === 'map') pending.push(at.value as IRType);
-    else if (at.kind === 'optional') pending.push(at.inner as IRType);
-    else if (at.kind === 'union') pending.push(...(at.members as readonly IRType[]));
-    else if (at.kind === 'object') pending.push(...at.fields.map((field) => field.type as IRType));
-  }
+/** A name in the fragment of a URI (RFC 6901, section 6): those of bundles may have any characters. */
+function pointerPart(name: string): string {
+  return encodeURIComponent(name.replaceAll('~', '~0').replaceAll('/', '~1'));
 }

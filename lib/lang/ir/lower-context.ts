@@ -5,7 +5,7 @@ import type { SourceText, Span } from '../source/source-text.ts';
 import type { Expr, FieldNode, PipeExpr, Stmt } from '../syntax/ast.ts';
 import { TypeTable } from '../types/type-table.ts';
 import type { Type } from '../types/type.ts';
-import { durationMs as parseDuration } from './check-value.ts';
+import { durationMs as parseDuration } from './time-text.ts';
 import type { IRExpr, IRLoc, IRStmt, IRType, JsonValue } from './ir.ts';
 
 export interface Origin {

@@ -1,6 +1,7 @@
 // What a module looks like from outside: for `--emit-manifest`, catalogues and admin pages. Secrets of `@config` have no
-// default here, and plugin settings are left out.
+// default here; plugin settings, and what webhooks are guarded with, are left out.
 import { typeSource } from '../types/print-type.ts';
+import { isOptionalParam } from './named-types.ts';
 import type {
   IRConstraints,
   IRFlow,
@@ -31,7 +32,7 @@ export interface CoreManifest {
   readonly flows: readonly ManifestFlow[];
   readonly functions: readonly ManifestFlow[];
   readonly types: Readonly<Record<string, string>>;
-  readonly triggers: readonly IRTrigger[];
+  readonly triggers: readonly Omit<IRTrigger, 'auth'>[];
   readonly subscriptions: readonly IRSubscription[];
   readonly plugins: readonly {
     readonly alias: string;
@@ -69,7 +70,7 @@ export function manifestOf(module: IRModule): CoreManifest {
     flows: module.flows.map((flow) => flowOf(flow, module)),
     functions: module.functions.map((flow) => flowOf(flow, module)),
     types: texts(module.types),
-    triggers: module.triggers,
+    triggers: module.triggers.map(({ auth: _auth, ...trigger }) => trigger),
     subscriptions: module.subscriptions,
     plugins: module.plugins.map(({ alias, publisher, name, version }) => ({
       alias,
@@ -101,7 +102,7 @@ function flowOf(flow: IRFlow, module: IRModule): ManifestFlow {
     params: flow.params.map(({ name, type, default: given }) => ({
       name,
       type: typeSource(type),
-      is_optional: given !== undefined || type.kind === 'optional',
+      is_optional: isOptionalParam({ type, default: given }, module.types),
     })),
     returns: typeSource(flow.return_type),
     is_internal: module.internal_flows.includes(flow.name),

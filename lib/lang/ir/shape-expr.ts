@@ -1,6 +1,7 @@
 // The shape of types, patterns and expressions. That expressions are pure follows from their kinds: none has an effect.
 import { FUNCTION_SIGNATURES, METHOD_SIGNATURES, type Signature } from '../types/signature.ts';
 import type { JsonValue } from './ir.ts';
+import { PRIMITIVE_NAMES } from './primitive-values.ts';
 import {
   and,
   bool,
@@ -57,7 +58,6 @@ const type: ModuleCheck = later(() => anyType);
 const typeKind = (name: string, required: Fields<ModulePlace> = {}): ModuleCheck =>
   object({ kind: exactly(name), ...required });
 const field = object<ModulePlace>({ name: key, type }, { is_optional: bool });
-const PRIMITIVE_NAMES = 'string int float bool date datetime duration money email url uuid'.split(' ');
 
 const anyType = byKind<ModulePlace>(
   {

@@ -34,7 +34,7 @@ describe('Files of Cores', () => {
     assert.deepEqual(found('b/*.ts'), ['b/c.ts']);
     assert.deepEqual(found('**/*.{ts,js}'), ['a.ts', 'b/c.ts', 'b/deep/e.js']);
     assert.throws(() => found('z.ts'), /there is no file z.ts/);
-    assert.throws(() => found('z/*.ts'), /has no TypeScript or JavaScript file/);
+    assert.throws(() => found('z/*.ts'), /has no file of TypeScript, JavaScript or ScaiCore/);
   });
 
   it('loader: a package.json that says CommonJS, or nothing, changes nothing for TypeScript', async () => {

@@ -63,6 +63,9 @@ describe('Command line: dev of a program', function () {
     const host = await devHost(['desk.scaicore'], { folder });
     assert.equal(await call(host, 'add'), 1);
     assert.equal(await call(host, 'limit'), 7);
+    const { out } = await runCli(['inspect', '--url', host.url], { folder });
+    assert.match(out, /Desk +1\.0\.0 +entity +committed +add limit ask resume checkpoints/);
+    assert.doesNotMatch(out, /projector|expire/);
     const { status, checkpoint } = (await call(host, 'ask')) as {
       status: string;
       checkpoint: { checkpoint_id: string };

@@ -5,15 +5,15 @@ import type { JsonValue } from '../../ir/ir.ts';
 import type { Execution } from '../execution.ts';
 import { secretsOf, withoutSecrets } from '../telemetry.ts';
 import { optionalText, type StdArg, valueOf, whole } from './std.ts';
-import { datetimeText } from './time.ts';
+import { textOf } from './time.ts';
 
 export type HostCall = (execution: Execution, a: StdArg, b: StdArg) => JsonValue;
 
 const LEVELS: ReadonlySet<string> = new Set(['debug', 'info', 'warn', 'error']);
 
 export const HOST_CALLS: Readonly<Record<string, HostCall>> = {
-  now: ({ env }) => datetimeText(env.clock.wallMs()),
-  today: ({ env }) => datetimeText(env.clock.wallMs()).slice(0, 10),
+  now: ({ env }) => textOf(env.clock.wallMs()),
+  today: ({ env }) => textOf(env.clock.wallMs()).slice(0, 10),
   random: ({ env }) => env.rng.next(),
   random_int: ({ env }, low, high) => {
     const [from, to] = [whole(low), whole(high)];

@@ -1,6 +1,7 @@
 // The standard library by name: implementations of every entry of types/stdlib.ts (a test compares the lists).
 import { ScaiCoreError } from '../errors.ts';
 import type { JsonValue } from '../../ir/ir.ts';
+import { datePartsOf, datetimeMs } from '../../ir/time-text.ts';
 import { isList, isObject, kindName, LIST_MAX, tooLong } from '../values.ts';
 import { CONVERSIONS } from './convert.ts';
 import { ARRAY_METHODS } from './lists.ts';
@@ -15,7 +16,7 @@ import {
 } from './numbers.ts';
 import { type StdFunction, type StdMethod, type StdMethods, text, whole } from './std.ts';
 import { STRING_METHODS } from './text.ts';
-import { DATE_METHODS, DATETIME_METHODS, DURATION_METHODS, isDate, readDatetime } from './time.ts';
+import { DATE_METHODS, DATETIME_METHODS, DURATION_METHODS } from './time.ts';
 
 export const STD_METHODS: Readonly<Record<string, StdMethods>> = {
   string: STRING_METHODS,
@@ -76,7 +77,11 @@ function typesOf(value: JsonValue): readonly string[] {
   if (isObject(value)) return ['map'];
   switch (typeof value) {
     case 'string':
-      return isDate(value) ? ['date', 'string'] : isDatetime(value) ? ['datetime', 'string'] : ['string'];
+      return datePartsOf(value)
+        ? ['date', 'string']
+        : isDatetime(value)
+          ? ['datetime', 'string']
+          : ['string'];
     case 'number':
       return isInteger(value) ? ['int', 'float', 'money', 'duration'] : ['float', 'money', 'duration'];
     case 'boolean':
@@ -87,7 +92,7 @@ function typesOf(value: JsonValue): readonly string[] {
 }
 
 function isDatetime(value: string): boolean {
-  return readDatetime(value) !== undefined;
+  return datetimeMs(value) !== undefined;
 }
 
 const NO_CHARGE = { charge: () => undefined };

@@ -1,59 +1,29 @@
-// Dates, times and durations: text of a fixed form, read strictly, counted in UTC. The calendar is the proleptic Gregorian
-// one; years are those of four digits, since later ones would not sort as text.
+// What programs do with dates, times and durations. Owns their methods and conversions. Does not own: which text is one
+// (ir/time-text.ts).
 import { ScaiCoreError } from '../errors.ts';
 import type { JsonValue } from '../../ir/ir.ts';
 import { isInteger } from './numbers.ts';
+import {
+  type DateParts,
+  datePartsOf,
+  datetimeMs,
+  datetimeText,
+  dayNumber,
+  durationMs,
+  UNIT_MS,
+} from '../../ir/time-text.ts';
 import { num, type StdMethods, text, whole } from './std.ts';
 
 const DAY_MS = 86_400_000;
-const DATE = /^(\d{4})-(\d{2})-(\d{2})$/;
-const DATETIME =
-  /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(?:([Zz])|([+-])(\d{2}):?(\d{2}))$/;
-const DURATION = /^(?:(\d+(?:\.\d+)?)(ms|s|m|h|d|w))+$/;
-const DURATION_PART = /(\d+(?:\.\d+)?)(ms|s|m|h|d|w)/g;
-const UNIT_MS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-  d: DAY_MS,
-  w: 7 * DAY_MS,
-};
-
-function isLeap(year: number): boolean {
-  return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
-}
-
-function daysIn(year: number, month: number): number {
-  if (month === 2) return isLeap(year) ? 29 : 28;
-  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
-}
-
-function isDay(year: number, month: number, day: number): boolean {
-  return month >= 1 && month <= 12 && day >= 1 && day <= daysIn(year, month);
-}
-
-/** Days since 1970-01-01. `Date.UTC` would take years below 100 for those of the last century. */
-function dayNumber(year: number, month: number, day: number): number {
-  const date = new Date(0);
-  date.setUTCFullYear(year, month - 1, day);
-  return Math.round(date.getTime() / DAY_MS);
-}
 
 function notA(value: string, type: string): ScaiCoreError {
   return new ScaiCoreError('TypeError', `${JSON.stringify(value.slice(0, 80))} is no ${type}`);
 }
 
-function dateParts(value: string): { year: number; month: number; day: number } {
-  const [, year = '', month = '', day = ''] = DATE.exec(value) ?? [];
-  const parts = { year: Number(year), month: Number(month), day: Number(day) };
-  if (year === '' || !isDay(parts.year, parts.month, parts.day)) throw notA(value, 'date');
+function dateParts(value: string): DateParts {
+  const parts = datePartsOf(value);
+  if (!parts) throw notA(value, 'date');
   return parts;
-}
-
-export function isDate(value: string): boolean {
-  const [, year = '', month = '', day = ''] = DATE.exec(value) ?? [];
-  return year !== '' && isDay(Number(year), Number(month), Number(day));
 }
 
 export function parseDate(value: string): string {
@@ -63,67 +33,35 @@ export function parseDate(value: string): string {
 }
 
 function daysOf(value: string): number {
-  const { year, month, day } = dateParts(value);
-  return dayNumber(year, month, day);
+  return dayNumber(dateParts(value));
 }
 
 function fromDays(days: number): string {
-  return datetimeText(days * DAY_MS).slice(0, 10);
-}
-
-/** Milliseconds since 1970; undefined if the text is no datetime. */
-export function readDatetime(value: string): number | undefined {
-  const found = DATETIME.exec(value);
-  if (!found) return undefined;
-  const [year, month, day, hour, minute] = found.slice(1, 6).map(Number) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  const second = Number(found[6] ?? 0);
-  if (!isDay(year, month, day) || hour > 23 || minute > 59 || second > 59) return undefined;
-  const ms = Math.floor(Number(`0.${found[7] ?? '0'}`) * 1_000 + 1e-9);
-  const offset = (Number(found[10] ?? 0) * 60 + Number(found[11] ?? 0)) * (found[9] === '-' ? -1 : 1);
-  if (Number(found[10] ?? 0) > 23 || Number(found[11] ?? 0) > 59) return undefined;
-  return (
-    dayNumber(year, month, day) * DAY_MS + hour * 3_600_000 + (minute - offset) * 60_000 + second * 1_000 + ms
-  );
+  return textOf(days * DAY_MS).slice(0, 10);
 }
 
 function msOf(value: string): number {
-  const found = readDatetime(value);
+  const found = datetimeMs(value);
   if (found === undefined) throw notA(value, 'datetime');
   return found;
 }
 
-/** The one form of datetimes, always with milliseconds: so their order as text is that in time. */
-export function datetimeText(ms: number): string {
-  const date = new Date(Math.round(ms));
-  const year = date.getUTCFullYear();
-  if (!(year >= 0 && year <= 9999))
+/** @throws ArithmeticError outside of the years that have four digits */
+export function textOf(ms: number): string {
+  const text = datetimeText(ms);
+  if (text === undefined)
     throw new ScaiCoreError('ArithmeticError', 'the date is outside of the years 0 to 9999');
-  return date.toISOString();
+  return text;
 }
 
 export function parseDatetime(value: string): string {
   const trimmed = value.trim();
-  return datetimeText(isDate(trimmed) ? daysOf(trimmed) * DAY_MS : msOf(trimmed));
+  return textOf(datePartsOf(trimmed) ? daysOf(trimmed) * DAY_MS : msOf(trimmed));
 }
 
 export function parseDuration(value: string): number {
-  const trimmed = value.trim();
-  if (!DURATION.test(trimmed)) throw notA(value, 'duration');
-  let ms = 0;
-  for (const [, amount, unit = ''] of trimmed.matchAll(DURATION_PART))
-    ms += Number(amount) * (UNIT_MS[unit] ?? 0);
-  return finiteMs(ms);
-}
-
-function finiteMs(ms: number): number {
-  if (!(Math.abs(ms) <= Number.MAX_SAFE_INTEGER))
-    throw new ScaiCoreError('ArithmeticError', 'the duration is too long');
+  const ms = durationMs(value.trim());
+  if (ms === undefined) throw notA(value, 'duration');
   return ms;
 }
 
@@ -164,11 +102,11 @@ export const DATETIME_METHODS: StdMethods = {
   hour: partOfDatetime((date) => date.getUTCHours()),
   minute: partOfDatetime((date) => date.getUTCMinutes()),
   second: partOfDatetime((date) => date.getUTCSeconds()),
-  date: (_x, self) => datetimeText(msOf(text(self))).slice(0, 10),
-  plus: (_x, self, by) => datetimeText(msOf(text(self)) + num(by)),
-  minus: (_x, self, by) => datetimeText(msOf(text(self)) - num(by)),
+  date: (_x, self) => textOf(msOf(text(self))).slice(0, 10),
+  plus: (_x, self, by) => textOf(msOf(text(self)) + num(by)),
+  minus: (_x, self, by) => textOf(msOf(text(self)) - num(by)),
   since: (_x, self, earlier) => msOf(text(self)) - msOf(text(earlier)),
-  to_string: (_x, self) => datetimeText(msOf(text(self))),
+  to_string: (_x, self) => textOf(msOf(text(self))),
 };
 
 export const DURATION_METHODS: StdMethods = {
