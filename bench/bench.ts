@@ -17,6 +17,11 @@ export interface Contestant {
   /** Does `count` units of work. @throws BenchError when they were not done, or not right */
   run(count: number): Promise<Sample>;
   close?(): Promise<void>;
+  /**
+   * No collection is forced before a round. Forced while nothing of what the work makes is alive, it drops the shapes of
+   * all that, and the optimised code with them: the round would be about the engine's warm-up. @default false
+   */
+  readonly keepsGarbage?: boolean;
 }
 
 /** What a contestant is told of the run that it is part of. */

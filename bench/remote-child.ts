@@ -4,16 +4,18 @@ import type { RemoteReply, RemoteRequest, RemoteTarget } from './remote.ts';
 type Methods = Record<string, ((...args: unknown[]) => unknown) | undefined>;
 
 let target: Methods = {};
+let keepsGarbage = false;
 
 async function perform({ method, args }: RemoteRequest): Promise<unknown> {
   if (method === 'open') {
     const { module, exported, args: given } = args[0] as RemoteTarget;
     const opened = ((await import(module)) as Methods)[exported];
     target = (await opened?.(...given)) as Methods;
+    keepsGarbage = (target as { readonly keepsGarbage?: unknown }).keepsGarbage === true;
     return undefined;
   }
   // What was thrown away before is not this round's to collect.
-  if (method === 'run') globalThis.gc?.();
+  if (method === 'run' && !keepsGarbage) globalThis.gc?.();
   return await target[method]?.(...args);
 }
 

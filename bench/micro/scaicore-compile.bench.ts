@@ -61,6 +61,7 @@ function contestant(
   const lines = linesOf(text);
   const open = (): Promise<Contestant> => {
     const contestantOf: Contestant = {
+      keepsGarbage: true,
       run: (count) =>
         timed(() => {
           let done = 0;
