@@ -212,25 +212,30 @@ export function findMember(body: Body, type: Type, name: string): Member | undef
   return undefined;
 }
 
+const ON_STRING: readonly MethodReceiver[] = ['string'];
+const ON_ARRAY: readonly MethodReceiver[] = ['array'];
+const ON_MAP: readonly MethodReceiver[] = ['map'];
+const ON_INT: readonly MethodReceiver[] = ['int', 'float'];
+
 /** Enums are text at run time, ints are floats too, objects are maps of what is in them. */
 function receiversOf(body: Body, type: Type): readonly MethodReceiver[] {
-  if (body.program.table.isStringLike(type)) return ['string'];
+  if (body.program.table.isStringLike(type)) return ON_STRING;
   switch (type.kind) {
     case 'array':
+      return ON_ARRAY;
     case 'map':
-      return [type.kind];
     case 'object':
-      return ['map'];
+      return ON_MAP;
     case 'enum':
-      return ['string'];
+      return ON_STRING;
     case 'primitive':
       switch (type.name) {
         case 'int':
-          return ['int', 'float'];
+          return ON_INT;
         case 'email':
         case 'url':
         case 'uuid':
-          return ['string'];
+          return ON_STRING;
         default:
           return [type.name];
       }

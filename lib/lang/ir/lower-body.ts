@@ -18,7 +18,6 @@ import {
   type IRBlockArm,
   type IRExpr,
   type IRStmt,
-  type IRTarget,
 } from './ir.ts';
 import { endsAlways, withLastValue } from './last-value.ts';
 import {
@@ -171,6 +170,11 @@ function lowerMatchStatement(body: LoweringBody, stmt: MatchStmt, out: IRStmt[])
 }
 
 function lowerAssign(body: LoweringBody, { target, value, span }: AssignStmt, out: IRStmt[]): void {
+  if (target.kind === 'ref') {
+    const lowered = lowerValue(body, value, out);
+    out.push(body.stmt(span, { kind: 'assign', target: { name: target.name }, value: lowered }));
+    return;
+  }
   const path: (string | IRExpr)[] = [];
   let root: Expr = target;
   let store: { readonly kind: 'memory' | 'reference' | 'config'; readonly name: string } | undefined;
@@ -191,8 +195,7 @@ function lowerAssign(body: LoweringBody, { target, value, span }: AssignStmt, ou
   } else if (store) {
     body.setup.push({ kind: store.kind, name: store.name, value: lowered });
   } else if (root.kind === 'ref') {
-    const to: IRTarget = path.length === 0 ? { name: root.name } : { name: root.name, path };
-    out.push(body.stmt(span, { kind: 'assign', target: to, value: lowered }));
+    out.push(body.stmt(span, { kind: 'assign', target: { name: root.name, path }, value: lowered }));
   }
 }
 

@@ -190,6 +190,7 @@ function lowerField(body: LoweringBody, expr: Of<'field'>, out: IRStmt[]): IRExp
 // ---- Operators ----
 
 function lowerBinary(body: LoweringBody, expr: Of<'binary'>, out: IRStmt[]): IRExpr {
+  if (expr.left.kind !== 'binary') return lowerOperator(body, expr, lowerValue(body, expr.left, out), out);
   const chain: Of<'binary'>[] = [];
   let first: Expr = expr;
   for (; first.kind === 'binary'; first = first.left) chain.push(first);
@@ -461,7 +462,7 @@ function orderedArgs(
 function trimmed<T>(args: readonly (T | null)[]): readonly (T | null)[] {
   let length = args.length;
   while (length > 0 && args[length - 1] === null) length -= 1;
-  return args.slice(0, length);
+  return length === args.length ? args : args.slice(0, length);
 }
 
 /** A call of a flow or function of the module; `first` are values that come before the arguments. */

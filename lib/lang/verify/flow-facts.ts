@@ -40,6 +40,10 @@ export function factsOf(module: IRModule): ReadonlyMap<string, FlowFacts> {
   const own = new Map([...module.flows, ...module.functions].map((flow) => [flow.name, ownFacts(flow)]));
   const facts = new Map<string, FlowFacts>();
   for (const [name, mine] of own) {
+    if (mine.calls.size === 0) {
+      facts.set(name, mine);
+      continue;
+    }
     const reached = reachedFrom(name, own);
     const some = (test: (other: FlowFacts) => boolean): boolean =>
       test(mine) || [...reached].some((other) => test(own.get(other) ?? mine));
