@@ -167,63 +167,34 @@ export function widen(type: Type): Type {
   }
 }
 
-/** Types that were found by inference, each made of the one before, end here. */
+/** Types that were found by inference, each made of the ones before, end here: all passes walk them, part by part. */
 const NESTING_MAX = 64;
+const PARTS_MAX = 5_000;
 
-/** Without what is nested too deeply to be of use, or to be compared. */
+/** Without what is nested too deeply, or made of too many parts, to be of use. Parts that it shares count each time. */
 export function bounded(type: Type): Type {
-  // What has few parts is not deep. Types share parts, so larger ones are measured with a memory.
-  if (partsLeft(type, NESTING_MAX) >= 0) return type;
-  return nestingOf(type, new Map()) > NESTING_MAX ? DYNAMIC : type;
+  return partsLeft(type, PARTS_MAX, NESTING_MAX) < 0 ? DYNAMIC : type;
 }
 
-/** `most` less the parts that `type` is made of; negative as soon as there are more. */
-function partsLeft(type: Type, most: number): number {
+/** `most` less the parts that `type` is made of; negative when there are more, or more than `levels` one in the other. */
+function partsLeft(type: Type, most: number, levels: number): number {
+  const left = most - 1;
   switch (type.kind) {
     case 'array':
-      return most > 0 ? partsLeft(type.item, most - 1) : -1;
+      return innerLeft(type.item, left, levels);
     case 'map':
-      return most > 0 ? partsLeft(type.value, most - 1) : -1;
+      return innerLeft(type.value, left, levels);
     case 'optional':
-      return most > 0 ? partsLeft(type.inner, most - 1) : -1;
-    case 'union': {
-      let left = most - 1;
-      for (const member of type.members) if (left >= 0) left = partsLeft(member, left);
-      return left;
-    }
-    case 'object': {
-      let left = most - 1;
-      for (const field of type.fields) if (left >= 0) left = partsLeft(field.type, left);
-      return left;
-    }
-    default:
-      return most - 1;
-  }
-}
-
-function nestingOf(type: Type, nesting: Map<Type, number>): number {
-  const known = nesting.get(type);
-  if (known !== undefined) return known;
-  let depth = 0;
-  switch (type.kind) {
-    case 'array':
-      depth = 1 + nestingOf(type.item, nesting);
-      break;
-    case 'map':
-      depth = 1 + nestingOf(type.value, nesting);
-      break;
-    case 'optional':
-      depth = 1 + nestingOf(type.inner, nesting);
-      break;
+      return innerLeft(type.inner, left, levels);
     case 'union':
-      for (const member of type.members) depth = Math.max(depth, 1 + nestingOf(member, nesting));
-      break;
+      return type.members.reduce((rest, member) => innerLeft(member, rest, levels), left);
     case 'object':
-      for (const field of type.fields) depth = Math.max(depth, 1 + nestingOf(field.type, nesting));
-      break;
+      return type.fields.reduce((rest, field) => innerLeft(field.type, rest, levels), left);
     default:
-      return 0;
+      return left;
   }
-  nesting.set(type, depth);
-  return depth;
+}
+
+function innerLeft(type: Type, most: number, levels: number): number {
+  return most < 0 || levels === 0 ? -1 : partsLeft(type, most, levels - 1);
 }

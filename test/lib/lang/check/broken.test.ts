@@ -53,6 +53,48 @@ describe('ScaiCore checker: whole and broken programs', () => {
     );
   });
 
+  describe('Types found by inference', () => {
+    /** Variables `v0`, `v1`, …, each made of the one before; then `ask` of the last. */
+    const chain = (levels: number, around: (inner: string) => string, ask: string): readonly string[] => {
+      const lines = Array.from({ length: levels }, (_none, at) => `v${at + 1} = ${around(`v${at}`)}`);
+      const text = flowText(`v0 = 1\n${lines.join('\n')}\nreturn v${levels}.${ask}`);
+      return saidOf(text).filter((said) => !said.startsWith('W'));
+    };
+    const list = (inner: string): string => `[${inner}]`;
+    const twice = (inner: string): string => `{ a: ${inner}, b: ${inner} }`;
+
+    it('64 levels, are known; what is deeper is dynamic', () => {
+      assert.deepEqual(chain(64, list, 'nope()'), ['E303 67:12']);
+      assert.deepEqual(chain(65, list, 'nope()'), []);
+    });
+
+    it('objects that share their parts, are known to 5,000 parts; 60 levels of two would be 2^60', () => {
+      assert.deepEqual(chain(11, twice, 'c'), ['E302 14:12']);
+      assert.deepEqual(chain(60, twice, 'c'), []);
+    });
+
+    it('what branches and calls give, is bounded, too', () => {
+      const grown = Array.from({ length: 40 }, (_none, at) => `if n > ${at} { x = [{ a: x, b: x }] }`);
+      saidOf(flowText(`x = [null]\n${grown.join('\n')}\nreturn x`));
+      const flows = Array.from(
+        { length: 60 },
+        (_none, at) => `@flow g${at + 1}() { return { a: g${at}(), b: g${at}() } }`,
+      );
+      saidOf(`@flow g0() { return { a: 1 } }\n${flows.join('\n')}${CORE}`);
+      const lists = Array.from(
+        { length: 60 },
+        (_none, at) => `v${at + 1} = [1].map(y => { a: v${at}, b: v${at} })`,
+      );
+      saidOf(flowText(`v0 = 1\n${lists.join('\n')}\nreturn v60`));
+    });
+
+    it('wide objects, are known', () => {
+      const fields = Array.from({ length: 500 }, (_none, at) => `f${at}: ${at}`);
+      const said = saidOf(flowText(`x = { ${fields.join(', ')} }\nreturn x.g`));
+      assert.deepEqual(said, ['E302 3:10']);
+    });
+  });
+
   it('Long programs: results found out over many callables and deep trees, never an exception', () => {
     const deep = (inner: string): string => `${'['.repeat(150)}${inner}${']'.repeat(150)}`;
     const flows = Array.from({ length: 200 }, (_none, index) => {

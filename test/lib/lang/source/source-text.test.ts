@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { type Position, SourceText } from '../../../../lib/lang/source/source-text.ts';
+import { type Position, SourceText } from '../../../../lib/lang/index.ts';
 
 /** By counting. */
 function countedPosition(text: string, offset: number): Position {
