@@ -12,6 +12,7 @@ import type { FlowContext } from './flow-context.ts';
 import type { CoreDispatcher } from './host-environment.ts';
 import { text } from './stdlib/std.ts';
 import { toText } from './values.ts';
+import { sized } from './value-size.ts';
 
 export function emitCoreCall(
   out: Emitter,
@@ -31,7 +32,7 @@ export function emitCoreCall(
       scope,
       target,
       flow,
-      input: input(s),
+      input: sized(input(s)),
       instanceKey: key === null ? undefined : toText(key),
       version,
       timeoutMs: durationOf(timeout?.(s)),

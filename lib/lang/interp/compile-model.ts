@@ -25,6 +25,7 @@ import {
 } from './model-block.ts';
 import { messagesOf, type ModelTask } from './model-messages.ts';
 import { type Ex, type Slots, toText } from './values.ts';
+import { sized } from './value-size.ts';
 
 type Given = (slots: Slots) => JsonValue | undefined;
 
@@ -148,8 +149,8 @@ function compileModelBlock(block: IRModelBlock, context: FlowContext): ModelBloc
       constraints,
       policy: module.conversation_policy,
       examples: examples.map((example) => ({ input: example.input(s), output: example.output(s) })),
-      input: input(s),
-      context: about(s),
+      input: sized(input(s)),
+      context: sized(about(s)),
     };
   };
   const { llm_role: role, output_type: outputType, on_failure: rules = [], budget: limits } = block;
@@ -217,7 +218,7 @@ export function emitModelCall(
       const execution = executionOf(s);
       const { role, model } = chosenModel(execution, wanted);
       const provider = providerOf(execution);
-      const [given, settings] = [input(s) ?? null, params(s)];
+      const [given, settings] = [sized(input(s) ?? null), params(s)];
       const ask = provider.call?.bind(provider);
       if (!ask)
         throw new ScaiCoreError('ModelProviderError', `there is no model for ${modality} here`, { modality });

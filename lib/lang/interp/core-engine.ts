@@ -25,6 +25,7 @@ import { Program } from './program.ts';
 import { completed, failed, failedWithout, recordOf, suspended } from './results.ts';
 import { secretsOf, Telemetry } from './telemetry.ts';
 import { timeoutOf, escalated } from './timeout-action.ts';
+import { requireStorable } from './value-size.ts';
 
 /** Steps of an execution, where the request does not say. */
 const FUEL_MAX = 100_000_000;
@@ -234,6 +235,7 @@ export class CoreEngine {
         throw error;
       });
     try {
+      requireStorable(record);
       const saved = askHost('RuntimeError', {}, () => execution.env.checkpoints.save(record));
       if (isPromise(saved)) return saved.then(() => suspended(execution, record), fail);
       return suspended(execution, record);

@@ -24,6 +24,7 @@ import {
   type Slots,
   withPath,
 } from './values.ts';
+import { sized } from './value-size.ts';
 
 export type Effect = (slots: Slots, budget: Budget | undefined) => MaybePromise<JsonValue>;
 type StmtOf<Kind extends IRStmt['kind']> = IRStmt & { readonly kind: Kind };
@@ -75,7 +76,7 @@ export function emitEffect(statement: StmtOf<'emit'>, context: FlowContext): (sl
   return (s) => {
     const { env, scope } = executionOf(s);
     const source = { coreId: scope.core, executionId: scope.executionId, instanceKey: scope.instanceKey };
-    env.events?.publish(eventOf(source, statement.event, payload(s), false, env.clock));
+    env.events?.publish(eventOf(source, statement.event, sized(payload(s)), false, env.clock));
   };
 }
 
@@ -96,8 +97,8 @@ function pluginEffect(statement: StmtOf<'plugin_call'>, context: FlowContext): E
       scope,
       alias,
       method,
-      args: args.map((arg) => arg(s)),
-      namedArgs: named(s),
+      args: sized(args.map((arg) => arg(s))),
+      namedArgs: sized(named(s)),
       settings,
       callId: execution.nextCallId(),
       signal: scope.signal,
@@ -144,7 +145,7 @@ function memoryEffect(statement: StmtOf<'memory_op'>, context: FlowContext): Eff
   const details = { field: field.name, op: statement.op };
   return (s) => {
     const execution = executionOf(s);
-    const values = args.map((arg) => arg(s));
+    const values = sized(args.map((arg) => arg(s)));
     const options = named(s);
     return askHost('MemoryError', details, () => run(execution, field, values, options));
   };

@@ -8,6 +8,7 @@ import type { Task } from './frame.ts';
 import { type CheckpointRecord, type ExecutionResult, ExecutionStatus } from './host-environment.ts';
 import type { Program } from './program.ts';
 import { uuidFrom } from './stdlib/host-calls.ts';
+import { isWithin, PARTS_MAX, tooLarge } from './value-size.ts';
 
 const NO_USAGE: ExecutionResult['usage'] = Object.freeze({
   llmCalls: 0,
@@ -24,6 +25,7 @@ function usageOf(execution: Execution): ExecutionResult['usage'] {
 
 export function completed(execution: Execution, output: JsonValue, startedMs: number): ExecutionResult {
   const { telemetry, env, scope } = execution;
+  if (!isWithin(output, PARTS_MAX)) return failed(execution, tooLarge());
   telemetry?.completed(output, env.clock.nowMs() - startedMs);
   return {
     status: ExecutionStatus.COMPLETED,

@@ -5,6 +5,7 @@ import type { IRBlock, IRConfigParam, JsonValue } from '../ir/ir.ts';
 import type { ScaiCoreError } from './errors.ts';
 import type { EngineEvent, EventSink, HostEnvironment } from './host-environment.ts';
 import { isList, isObject, type MutableObject } from './values.ts';
+import { isWithin } from './value-size.ts';
 
 /** Of the JSON of a block's value in `block.exited`, in characters. */
 const VALUE_MAX = 4096;
@@ -70,9 +71,7 @@ export class Telemetry {
   }
 
   exited({ block_kind, node_id, result_binding }: BlockLabel, value: JsonValue): void {
-    const cleaned = this.#clean(value);
-    const isTooLong = JSON.stringify(cleaned).length > VALUE_MAX;
-    const shown = isTooLong ? { result_binding_truncated: true } : { result_binding_value: cleaned };
+    const shown = this.#shown(value);
     this.#publish('block.exited', { block_kind, node_id, result_binding, ...shown });
   }
 
@@ -94,6 +93,13 @@ export class Telemetry {
 
   #errorInfo(error: ScaiCoreError): Readonly<Record<string, JsonValue>> {
     return { error_type: error.errorType, message: withoutSecrets(error.message, this.#secrets) as string };
+  }
+
+  #shown(value: JsonValue): Readonly<Record<string, JsonValue>> {
+    // With as many parts as it may have characters, it has more of those.
+    const cleaned = isWithin(value, VALUE_MAX) ? this.#clean(value) : undefined;
+    const isShort = cleaned !== undefined && JSON.stringify(cleaned).length <= VALUE_MAX;
+    return isShort ? { result_binding_value: cleaned } : { result_binding_truncated: true };
   }
 
   #clean(value: JsonValue): JsonValue {

@@ -5,6 +5,7 @@
 import type { JsonValue } from '../ir/ir.ts';
 import { moneyOf } from '../ir/primitive-values.ts';
 import { ScaiCoreError } from './errors.ts';
+import { PARTS_MAX, sized, tooLarge } from './value-size.ts';
 
 /** The variables of a running flow by number. Slot 0 holds the `Execution` (see execution.ts), which is no value. */
 export type Slots = JsonValue[];
@@ -66,21 +67,34 @@ export function putField(object: MutableObject, name: string, value: JsonValue):
 export function equals(left: JsonValue, right: JsonValue): boolean {
   if (left === right) return true;
   if (typeof left !== 'object' || typeof right !== 'object' || left === null || right === null) return false;
-  if (Array.isArray(left) || Array.isArray(right))
-    return isList(left) && isList(right) && equalLists(left, right);
-  return equalObjects(left as JsonObject, right as JsonObject);
+  return isEqual(left, right, { left: PARTS_MAX });
 }
 
-function equalLists(left: readonly JsonValue[], right: readonly JsonValue[]): boolean {
+/** Parts that are shared are compared as often as they are met, so there is a bound to it. */
+interface Steps {
+  left: number;
+}
+
+function isEqual(left: JsonValue, right: JsonValue, steps: Steps): boolean {
+  if (left === right) return true;
+  if (typeof left !== 'object' || typeof right !== 'object' || left === null || right === null) return false;
+  if ((steps.left -= 1) < 0) throw tooLarge();
+  if (Array.isArray(left) || Array.isArray(right))
+    return isList(left) && isList(right) && equalLists(left, right, steps);
+  return equalObjects(left as JsonObject, right as JsonObject, steps);
+}
+
+function equalLists(left: readonly JsonValue[], right: readonly JsonValue[], steps: Steps): boolean {
   if (left.length !== right.length) return false;
   for (let index = 0; index < left.length; index += 1)
-    if (!equals(left[index] as JsonValue, right[index] as JsonValue)) return false;
+    if (!isEqual(left[index] as JsonValue, right[index] as JsonValue, steps)) return false;
   return true;
 }
 
 /** An absent field and one that is null read the same, so they are the same. */
-function equalObjects(left: JsonObject, right: JsonObject): boolean {
-  for (const name of Object.keys(left)) if (!equals(left[name] ?? null, fieldOf(right, name))) return false;
+function equalObjects(left: JsonObject, right: JsonObject, steps: Steps): boolean {
+  for (const name of Object.keys(left))
+    if (!isEqual(left[name] ?? null, fieldOf(right, name), steps)) return false;
   for (const name of Object.keys(right)) if (!Object.hasOwn(left, name) && right[name] !== null) return false;
   return true;
 }
@@ -112,7 +126,7 @@ export function toText(value: JsonValue): string {
     case 'boolean':
       return value ? 'true' : 'false';
     default:
-      return value === null ? 'null' : boundText(JSON.stringify(value));
+      return value === null ? 'null' : boundText(JSON.stringify(sized(value)));
   }
 }
 

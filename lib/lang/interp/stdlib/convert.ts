@@ -4,6 +4,7 @@ import type { JsonValue } from '../../ir/ir.ts';
 import { boundText, finite, INT_MAX, kindName, roundMoney, TEXT_MAX, toText } from '../values.ts';
 import { parseDate, parseDatetime, parseDuration } from './time.ts';
 import { type StdContext, type StdFunction, text, valueOf } from './std.ts';
+import { sized } from '../value-size.ts';
 
 const INT = /^[+-]?\d+$/;
 const FLOAT = /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/;
@@ -70,7 +71,7 @@ export const CONVERSIONS: Readonly<Record<string, StdFunction>> = {
   duration: (_x, value) => (typeof value === 'number' ? value : parseDuration(text(value))),
   'json.parse': (x, value) => parseJson(x, text(value)),
   'json.stringify': (x, value) => {
-    const json = boundText(JSON.stringify(valueOf(value)));
+    const json = boundText(JSON.stringify(sized(valueOf(value))));
     x.charge(json.length >> 6);
     return json;
   },
