@@ -44,12 +44,13 @@ function inferOne(body: Body, node: PipeExpr, input: Type): Type {
     case '|~>': {
       compound(body, node);
       const result = stage ? inferStage(body, node, stage, input) : DYNAMIC;
-      if (!table.isAssignable(result, input) && stage)
+      if (stage && !table.isAssignable(result, paramOfStage(body, stage)))
         body.error('E300', stage.span, `${printType(result)} cannot go through the stage again`);
       const until = options.get('until');
       if (until) requireVerdict(body, until.value, inferFunction(body, until.value, result));
       requireMax(body, node, options.get('max'));
-      return table.join(input, result);
+      // It goes through at least once: what went in is never what comes out.
+      return result;
     }
   }
 }
@@ -92,6 +93,13 @@ function inferStage(body: Body, node: PipeExpr, stage: Expr, input: Type): Type 
   checkPlainArgs(body, stage.span, `'${name.text}' after its first parameter`, others, rest);
   body.call(head.declaration.name, stage.span);
   return body.program.setType(stage, body.program.resultOf(head.declaration.name));
+}
+
+/** What a stage takes, whatever it is given first: a text that is written there, or an int where floats are taken. */
+function paramOfStage(body: Body, stage: Expr): Type {
+  const resolution = body.program.resolutionOf(stage);
+  const head = resolution?.kind === 'callable' ? body.program.heads.get(resolution.name) : undefined;
+  return head?.params[0]?.type ?? DYNAMIC;
 }
 
 function isBroken({ declaration }: CallableHead): boolean {
