@@ -82,6 +82,8 @@ export class Body {
   /** What its returns give; `never` before the first. */
   returned: Type = NEVER;
   hasReturned = false;
+  /** A statement that begins with a name nobody knows: it may be the `return` that seems to be missing. */
+  hasUnknownStatement = false;
 
   constructor(
     program: ProgramContext,

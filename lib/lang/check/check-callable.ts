@@ -46,7 +46,8 @@ function resultOf(body: Body, head: CallableHead): Type {
   const { name } = head.declaration.node;
   const { isReachable } = body.flow;
   if (head.result) {
-    const isNothing = isReachable && !body.program.table.isAssignable(NULL, head.result);
+    const isEnd = isReachable && !body.hasUnknownStatement;
+    const isNothing = isEnd && !body.program.table.isAssignable(NULL, head.result);
     if (isNothing) {
       const hint = `every way has to end with 'return', giving ${printType(head.result)}`;
       body.error('E309', name.span, `'${name.text}' may end without giving anything back`, { hint });

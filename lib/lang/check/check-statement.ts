@@ -1,5 +1,5 @@
 // Statements: where they are legal (E306, E310), which ways they open and close.
-import type { Stmt } from '../syntax/ast.ts';
+import type { Expr, Stmt } from '../syntax/ast.ts';
 import { DYNAMIC, NEVER, NULL, widen } from '../types/construct.ts';
 import { printType } from '../types/print-type.ts';
 import type { Type } from '../types/type.ts';
@@ -40,6 +40,7 @@ function checkStatement(body: Body, stmt: Stmt): Type {
     case 'expression': {
       const type = body.infer(stmt.value);
       if (type.kind === 'never') body.flow.isReachable = false;
+      if (beginsUnknown(body, stmt.value)) body.hasUnknownStatement = true;
       return type;
     }
     case 'if':
@@ -69,6 +70,29 @@ function checkStatement(body: Body, stmt: Stmt): Type {
       return NULL;
     }
   }
+}
+
+/** Whether the first word of a statement means nothing: it may be a misspelt `return` or `fail`. */
+function beginsUnknown(body: Body, value: Expr): boolean {
+  let first = value;
+  for (;;)
+    switch (first.kind) {
+      case 'call':
+        first = first.callee;
+        break;
+      case 'field':
+      case 'index':
+        first = first.object;
+        break;
+      case 'binary':
+      case 'pipe':
+        first = first.left;
+        break;
+      case 'ref':
+        return body.program.resolutionOf(first) === undefined;
+      default:
+        return false;
+    }
 }
 
 function checkIf(body: Body, stmt: Of<'if'>): void {

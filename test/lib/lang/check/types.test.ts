@@ -281,6 +281,19 @@ describe('ScaiCore checker: types', () => {
       'of nothing, E306': ['@flow f(a: int): string { return }', 'E306 1:27'],
       'missing on one way, E309': ['@flow f(a: int): int { if a > 1 { return a } }', 'E309 1:7'],
       'missing where fail ends the way': ['@flow f(a: int): int { if a > 1 { return a }\nfail("no") }'],
+      'misspelt, said once': ['@flow f(a: int): int { retrun(a) }', 'E203 1:24'],
+      'misspelt with a sign, a list or nothing behind it, said once': [
+        '@flow f(a: int): int {\nretrun -a\n}\n@flow g(a: int): array[int] {\nretrun [a]\n}\n@flow h(): int {\nretrun\n}',
+        'E200 2:1',
+        'E200 5:1',
+        'E200 8:1',
+      ],
+      'misspelt on one way, said once': ['@flow f(a: int): int { if a > 1 { retrun(a) } }', 'E203 1:35'],
+      'missing behind an unknown name inside a statement, E309': [
+        '@flow f(a: int): int { _b = c }',
+        'E309 1:7',
+        'E200 1:29',
+      ],
       'missing but optional': ['@flow f(a: int): int? { if a > 1 { return a } }'],
       'found out': ['@flow f(): int { return g(1).a }\n@flow g(n: int) { return { a: n } }'],
       'found out, wrong, E306': [
