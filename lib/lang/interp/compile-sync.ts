@@ -34,6 +34,20 @@ export function syncBlocks(blocks: readonly IRBlock[], context: FlowContext): Sy
   return sequence(blocks.map((block) => syncBlock(block, context)));
 }
 
+/** `emitBody` for blocks that never wait. */
+function syncBody(
+  blocks: readonly IRBlock[],
+  name: string | null | undefined,
+  context: FlowContext,
+): SyncCode {
+  const last = blocks.at(-1);
+  if (typeof name !== 'string') return syncBlocks(blocks, context);
+  const isBound = typeof last?.result_binding === 'string' && last.result_binding !== name;
+  if (last === undefined || isBound)
+    return sequence([syncBlocks(blocks, context), store(name, () => null, context)]);
+  return syncBlocks([...blocks.slice(0, -1), { ...last, result_binding: name }], context);
+}
+
 // ---- Statements ----
 
 export function syncStmt(statement: IRStmt, context: FlowContext): SyncCode {
@@ -307,11 +321,11 @@ export function itemsOf(value: JsonValue): readonly JsonValue[] {
 }
 
 function tryCode(block: IRBlock & { readonly kind: 'try' }, context: FlowContext): SyncCode {
-  const body = syncBlocks(block.body, context);
+  const body = syncBody(block.body, block.result_binding, context);
   const arms = block.catches.map((clause) => ({
     errorType: clause.error_type,
     slot: clause.binding === undefined ? undefined : context.names.slotOf(clause.binding),
-    code: syncBlocks(clause.body, context),
+    code: syncBody(clause.body, block.result_binding, context),
   }));
   return {
     run: (s) => {

@@ -198,9 +198,6 @@ function lowerAssign(body: LoweringBody, { target, value, span }: AssignStmt, ou
 
 // ---- Blocks ----
 
-/** Blocks whose body sets the binding, as its last expression. */
-const SETS_ITS_BINDING: ReadonlySet<string> = new Set<BlockStmt['kind']>(['rigid', 'debug', 'try', 'budget']);
-
 /** The value of the statements, that of a last expression or else null, is given to `binding`. */
 function lowerBlocksInto(
   body: LoweringBody,
@@ -245,10 +242,9 @@ function lowerBlock(body: LoweringBody, block: BlockStmt, out: IRStmt[]): IRBloc
   const lowered = lowerKind(body, block, out);
   if (!lowered) return undefined;
   if (block.kind === 'model_call' && block.budget) return lowerLimitedCall(body, block, lowered);
-  const binding = SETS_ITS_BINDING.has(block.kind) ? undefined : block.binding?.text;
   const placed: IRBlock = {
     ...lowered,
-    ...(binding !== undefined && { result_binding: binding }),
+    ...(block.binding && { result_binding: block.binding.text }),
     source_location: body.location(block.span),
   };
   return body.placed(placed, block.span);

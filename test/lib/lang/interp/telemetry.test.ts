@@ -39,6 +39,22 @@ describe('Telemetry', () => {
     ]);
   });
 
+  it('Bound blocks: their values, also of those whose body gives the value', async () => {
+    const bound = async (block: string): Promise<readonly string[]> => {
+      const events = await eventsOf(`@flow main(n: int) { x = ${block}\nreturn x }`, { n: 1 });
+      return events.filter((event) => event.includes('"result_binding":"x"'));
+    };
+    const exited = (kind: string, value: number): string =>
+      `block.exited {"block_kind":"${kind}","result_binding":"x","result_binding_value":${value}}`;
+    assert.deepEqual(await bound('@rigid { n + 1 }'), [exited('rigid', 2)]);
+    assert.deepEqual(await bound('@budget { max_duration = 1m\nn + 1 }'), [
+      exited('rigid', 2),
+      exited('budget', 2),
+    ]);
+    const tried = (await bound('@try { fail("no")\n1 } @catch { n + 2 }')).at(-1);
+    assert.equal(tried, exited('try', 3));
+  });
+
   it('Failures: every block around says so, up to the catch; at once and after waiting alike', async () => {
     const source = (what: string): string => `
       @core Test { version = "1.0.0"
