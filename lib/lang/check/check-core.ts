@@ -31,6 +31,7 @@ import {
   setConstantType,
   textConstant,
   textListConstant,
+  wordConstant,
 } from './field-rules.ts';
 import { didYouMean } from './nearest.ts';
 
@@ -156,16 +157,18 @@ function checkMemoryMode(body: Body, core: CoreNode, mode: string): void {
 
 // ---- Models, plugins, config ----
 
-const provider = choice('scaigrid', 'openai');
 const MODEL: FieldRules = {
   rules: {
-    provider,
+    provider: wordConstant,
     model: textConstant,
     temperature: amountConstant,
     role: textConstant,
     modalities: choices(...MODALITIES),
     fallback: listRule(
-      objectRule('a fallback', { rules: { provider, model: textConstant }, required: ['model'] }),
+      objectRule('a fallback', {
+        rules: { provider: wordConstant, model: textConstant },
+        required: ['model'],
+      }),
     ),
     use_when: textConstant,
   },

@@ -112,6 +112,12 @@ export const textListConstant: FieldRule = (body, value, name) => {
   const isTexts = value.kind === 'list' && value.items.every((item) => item.kind === 'string');
   if (!isTexts) invalid(body, value, name, 'a list of texts');
 };
+/** A word that means something to the host, as a symbol or a text. */
+export const wordConstant: FieldRule = (body, value, name) => {
+  setConstantType(body, value);
+  const word = constantOf(value);
+  if (typeof word !== 'string' || word === '') invalid(body, value, name, 'a symbol or a text');
+};
 /** One of a few words, as a symbol or a text. */
 export function choice(...words: readonly string[]): FieldRule {
   return (body, value, name) => {

@@ -130,6 +130,11 @@ export interface ModelCallRequest {
   readonly signal: AbortSignal | undefined;
 }
 export interface ModelProvider {
+  /**
+   * The names that programs may write as `provider` of a model. A program whose model has none of them, its fallbacks
+   * included, is not loaded. @default undefined: every name
+   */
+  readonly providers?: readonly string[] | undefined;
   /** @throws ModelProviderError */
   complete(request: ModelRequest): Promise<ModelResult>;
   /** Anything but text. @throws ModelProviderError */
