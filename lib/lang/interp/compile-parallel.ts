@@ -194,6 +194,8 @@ class BranchGroup {
   #runOne(index: number, { start, prepare }: Branch): MaybePromise<void> {
     const { execution } = this.#task;
     const fork = execution.fork(this.#stop.signal);
+    // What all branches see is nobody's own.
+    for (const owner of this.#frame.flow.owners) this.#frame.slots[owner] = null;
     const slots = this.#frame.slots.slice();
     slots[0] = fork as unknown as JsonValue;
     prepare(slots);
