@@ -204,16 +204,32 @@ function lambdaArg({ params, body }: IRLambda, context: ExprContext): ArgEx {
 
 // ---- Values made of values ----
 
+/** What a list or object takes by itself, as items. */
+const SMALL_ITEMS = 3;
+
+/** Made once, when it is compiled. */
+function isConstant(codes: readonly Code[]): boolean {
+  return codes.every(({ constant }) => constant !== undefined);
+}
+
 function listCode({ items }: Of<'list'>, context: ExprContext): Code {
   const codes = items.map((item) => compileExpr(item, context));
   const runs = codes.map(({ run }) => run);
-  return folded((s) => runs.map((run) => run(s)), codes);
+  const size = SMALL_ITEMS + runs.length;
+  const isBuilt = !isConstant(codes);
+  return folded((s) => {
+    if (isBuilt) executionOf(s).build(size);
+    return runs.map((run) => run(s));
+  }, codes);
 }
 
 function objectCode({ fields }: Of<'object'>, context: ExprContext): Code {
   const codes = fields.map(({ value }) => compileExpr(value, context));
   const parts = fields.map(({ name }, index) => ({ name, run: codes[index]?.run ?? (() => null) }));
+  const size = SMALL_ITEMS + parts.length;
+  const isBuilt = !isConstant(codes);
   return folded((s) => {
+    if (isBuilt) executionOf(s).build(size);
     const object: MutableObject = {};
     for (const { name, run } of parts) putField(object, name, run(s));
     return object;

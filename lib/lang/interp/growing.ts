@@ -91,6 +91,7 @@ function pushing({ slot, owner }: Place, value: Ex, general: SyncCode): SyncCode
     if (!isList(list)) return general.run(s);
     const item = value(s);
     if (list.length >= LIST_MAX) throw tooLong(`a list of ${list.length + 1}`, LIST_MAX);
+    executionOf(s).build(1);
     ownList(s, { slot, owner }, list).push(item);
     return DONE;
   };
@@ -103,7 +104,7 @@ function concatenating({ slot, owner }: Place, value: Ex, general: SyncCode): Sy
     if (!isList(list) || !isList(other)) return general.run(s);
     const length = list.length + other.length;
     if (length > LIST_MAX) throw tooLong(`a list of ${length}`, LIST_MAX);
-    executionOf(s).charge(Math.ceil(other.length / COPIED_PER_STEP));
+    executionOf(s).copy(other.length);
     const own = ownList(s, { slot, owner }, list);
     for (const item of other) own.push(item);
     return DONE;
@@ -125,18 +126,16 @@ function putting(
       ownList(s, { slot, owner }, whole)[index] = item;
     } else if (isObject(whole) && typeof at === 'string') {
       const item = value(s);
+      executionOf(s).build(1);
       putField(ownObject(s, { slot, owner }, whole), at, item);
     } else return general.run(s);
     return DONE;
   };
 }
 
-/** Items that are only copied; a step pays for that many. */
-const COPIED_PER_STEP = 16;
-
 function ownList(s: Slots, { slot, owner }: Place, list: readonly JsonValue[]): JsonValue[] {
   if (s[owner] === list) return list as JsonValue[];
-  executionOf(s).charge(Math.ceil(list.length / COPIED_PER_STEP));
+  executionOf(s).copy(list.length);
   const copy = list.slice();
   s[slot] = copy;
   s[owner] = copy;
@@ -150,7 +149,9 @@ function ownObject(
 ): MutableObject {
   if (s[owner] === object) return object as MutableObject;
   const copy: MutableObject = { ...object };
-  executionOf(s).charge(Object.keys(copy).length);
+  const { length } = Object.keys(copy);
+  executionOf(s).charge(length);
+  executionOf(s).build(length);
   s[slot] = copy;
   s[owner] = copy;
   return copy;

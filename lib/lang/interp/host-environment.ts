@@ -306,6 +306,11 @@ export interface InvocationRequest {
   readonly signal?: AbortSignal;
   /** Steps that the execution may take before FuelError. @default 100_000_000 */
   readonly fuelMax?: number;
+  /**
+   * What the execution may build before SizeError, in items of lists and fields of objects; eight characters of a text count
+   * as one. It is what bounds the memory of a program: an item takes up to 16 bytes. @default 100_000_000
+   */
+  readonly builtMax?: number;
 }
 export interface ResumeRequest {
   readonly checkpointId: string;

@@ -72,6 +72,7 @@ export const CONVERSIONS: Readonly<Record<string, StdFunction>> = {
   'json.stringify': (x, value) => {
     const json = boundText(JSON.stringify(valueOf(value)));
     x.charge(json.length >> 6);
+    x.build(json.length >> 3);
     return json;
   },
 };
@@ -79,6 +80,7 @@ export const CONVERSIONS: Readonly<Record<string, StdFunction>> = {
 function parseJson(context: StdContext, json: string): JsonValue {
   if (json.length > TEXT_MAX) throw new ScaiCoreError('TypeError', 'the JSON text is too long');
   context.charge(json.length >> 5);
+  context.build(json.length >> 1);
   let value: JsonValue;
   try {
     value = JSON.parse(json) as JsonValue;
