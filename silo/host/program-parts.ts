@@ -31,6 +31,8 @@ export interface ProgramParts {
   readonly modelTimeLimitMs?: number | undefined;
   /** Steps that one execution may take. @default the engine's */
   readonly fuelMax?: number | undefined;
+  /** Items that one execution may build. @default the engine's */
+  readonly builtMax?: number | undefined;
 }
 
 export const TIME_LIMIT_MS = 30_000;

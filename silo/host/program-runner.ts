@@ -79,6 +79,7 @@ export class ProgramRunner {
     // Made on demand: a controller for each of a million short turns would be its largest cost.
     if (traits.get(flow)?.mayWait === true) request.signal = ctx.signal;
     if (parts.fuelMax !== undefined) request.fuelMax = parts.fuelMax;
+    if (parts.builtMax !== undefined) request.builtMax = parts.builtMax;
     return this.#settled(environment, engine.execute(request, environment));
   }
 

@@ -57,6 +57,10 @@ class OpenAiModels implements OpenAiProvider {
     this.#chat = new ChatClient(this.#client, options, this.#meter);
   }
 
+  get providers(): readonly string[] {
+    return Object.keys(this.#options.providers);
+  }
+
   async complete(request: ModelRequest): Promise<ModelResult> {
     const limits = this.#limits(request);
     const conversation = this.#chat.begin(request);

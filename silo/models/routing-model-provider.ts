@@ -33,6 +33,11 @@ export class RoutingModelProvider implements OpenAiProvider {
     this.#otherwise = otherwise;
   }
 
+  /** Where somebody serves all other names, every name is served. */
+  get providers(): readonly string[] | undefined {
+    return this.#otherwise ? undefined : [...this.#providers.keys()];
+  }
+
   async complete(request: ModelRequest): Promise<ModelResult> {
     return firstOf(this.#runs(request.model), ({ provider, target, model }) => {
       if (provider === undefined) throw this.#nobody(target);

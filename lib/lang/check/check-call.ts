@@ -277,7 +277,10 @@ function reportNoMethod(body: Body, callee: FieldExpr, type: Type, isProperty: b
 
 /** `files://read(x)`: a URI is text, and what was meant is a call of the plugin. */
 function callUri(body: Body, expr: CallExpr, callee: Expr & { readonly kind: 'uri' }): Type {
+  const type = body.infer(callee);
   resolve(body, expr, { kind: 'dynamic_call' });
+  // Of an unknown plugin that was said.
+  if (type.kind === 'dynamic') return inferDynamicArgs(body, expr);
   const hint = `a method of a plugin is called with a dot: ${callee.value.replace('://', '.')}(…)`;
   body.error('E301', callee.span, 'a URI cannot be called', { hint });
   return inferDynamicArgs(body, expr);

@@ -19,7 +19,6 @@ import {
   anyConstant,
   checkFields,
   choice,
-  nameConstant,
   choices,
   CONSTRAINTS,
   countConstant,
@@ -32,6 +31,7 @@ import {
   setConstantType,
   textConstant,
   textListConstant,
+  wordConstant,
 } from './field-rules.ts';
 import { didYouMean } from './nearest.ts';
 
@@ -157,17 +157,18 @@ function checkMemoryMode(body: Body, core: CoreNode, mode: string): void {
 
 // ---- Models, plugins, config ----
 
-// Which providers there are is the host's to say.
-const provider = nameConstant('openai');
 const MODEL: FieldRules = {
   rules: {
-    provider,
+    provider: wordConstant,
     model: textConstant,
     temperature: amountConstant,
     role: textConstant,
     modalities: choices(...MODALITIES),
     fallback: listRule(
-      objectRule('a fallback', { rules: { provider, model: textConstant }, required: ['model'] }),
+      objectRule('a fallback', {
+        rules: { provider: wordConstant, model: textConstant },
+        required: ['model'],
+      }),
     ),
     use_when: textConstant,
   },

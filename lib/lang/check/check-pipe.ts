@@ -44,12 +44,13 @@ function inferOne(body: Body, node: PipeExpr, input: Type): Type {
     case '|~>': {
       compound(body, node);
       const result = stage ? inferStage(body, node, stage, input) : DYNAMIC;
-      const isLoop = !stage || table.isAssignable(result, parameterOf(body, stage) ?? result);
-      if (!isLoop) body.error('E300', stage.span, `${printType(result)} cannot go through the stage again`);
+      if (stage && !table.isAssignable(result, paramOfStage(body, stage)))
+        body.error('E300', stage.span, `${printType(result)} cannot go through the stage again`);
       const until = options.get('until');
       if (until) requireVerdict(body, until.value, inferFunction(body, until.value, result));
       requireMax(body, node, options.get('max'));
-      return isLoop ? table.join(input, result) : DYNAMIC;
+      // It goes through at least once: what went in is never what comes out.
+      return result;
     }
   }
 }
@@ -94,12 +95,11 @@ function inferStage(body: Body, node: PipeExpr, stage: Expr, input: Type): Type 
   return body.program.setType(stage, body.program.resultOf(head.declaration.name));
 }
 
-/** What a stage that was looked at takes; undefined if it is none. */
-function parameterOf(body: Body, stage: Expr): Type | undefined {
+/** What a stage takes, whatever it is given first: a text that is written there, or an int where floats are taken. */
+function paramOfStage(body: Body, stage: Expr): Type {
   const resolution = body.program.resolutionOf(stage);
-  return resolution?.kind === 'callable'
-    ? body.program.heads.get(resolution.name)?.params[0]?.type
-    : undefined;
+  const head = resolution?.kind === 'callable' ? body.program.heads.get(resolution.name) : undefined;
+  return head?.params[0]?.type ?? DYNAMIC;
 }
 
 function isBroken({ declaration }: CallableHead): boolean {

@@ -112,6 +112,12 @@ export const textListConstant: FieldRule = (body, value, name) => {
   const isTexts = value.kind === 'list' && value.items.every((item) => item.kind === 'string');
   if (!isTexts) invalid(body, value, name, 'a list of texts');
 };
+/** A word that means something to the host, as a symbol or a text. */
+export const wordConstant: FieldRule = (body, value, name) => {
+  setConstantType(body, value);
+  const word = constantOf(value);
+  if (typeof word !== 'string' || word === '') invalid(body, value, name, 'a symbol or a text');
+};
 /** One of a few words, as a symbol or a text. */
 export function choice(...words: readonly string[]): FieldRule {
   return (body, value, name) => {
@@ -121,15 +127,6 @@ export function choice(...words: readonly string[]): FieldRule {
     const { hint = `one of ${words.map((known) => `:${known}`).join(', ')}` } =
       typeof word === 'string' ? didYouMean(word, words) : {};
     invalid(body, value, name, 'one of the words that it knows', hint);
-  };
-}
-/** A name that only the host knows, as `:name` or as text. */
-export function nameConstant(example: string): FieldRule {
-  return (body, value, name) => {
-    setConstantType(body, value);
-    const word = constantOf(value);
-    const isName = typeof word === 'string' && /^[a-z][a-z0-9_-]*$/.test(word);
-    if (!isName) invalid(body, value, name, `a name, such as :${example}`);
   };
 }
 /** A list of words as `choice` takes them. */

@@ -24,6 +24,7 @@ import { inferRef } from './check-name.ts';
 import { inferBinary, inferUnary, requireBool } from './check-operator.ts';
 import { inferPipe } from './check-pipe.ts';
 import { assume } from './narrowing.ts';
+import { didYouMean } from './nearest.ts';
 
 /** Deeper trees than the parser allows are not entered: the machine's stack ends somewhere. */
 const DEPTH_MAX = 600;
@@ -63,8 +64,7 @@ function inferKind(body: Body, expr: Expr, expected: Type | undefined): Type {
     case 'symbol':
       return enumOf([expr.name]);
     case 'uri':
-      checkUri(body, expr);
-      return STRING;
+      return inferUri(body, expr);
     case 'ref':
       return inferRef(body, expr);
     case 'field':
@@ -96,11 +96,15 @@ function inferKind(body: Body, expr: Expr, expected: Type | undefined): Type {
   }
 }
 
-function checkUri(body: Body, expr: Expr & { readonly kind: 'uri' }): void {
+function inferUri(body: Body, expr: Expr & { readonly kind: 'uri' }): Type {
   const alias = expr.value.slice(0, expr.value.indexOf('://'));
   const { hasCore, plugins } = body.program.tables;
   if (plugins.has(alias)) body.program.usedPlugins.add(alias);
-  else if (alias !== 'core' && hasCore) body.error('E205', expr.span, `there is no plugin '${alias}'`);
+  else if (alias !== 'core' && hasCore) {
+    body.error('E205', expr.span, `there is no plugin '${alias}'`, didYouMean(alias, plugins.keys()));
+    return DYNAMIC;
+  }
+  return STRING;
 }
 
 function inferList(body: Body, expr: Expr & { readonly kind: 'list' }, expected: Type | undefined): Type {

@@ -1,5 +1,5 @@
 // The value of a block of plain statements.
-import type { IRExpr, IRStmt } from '../ir/ir.ts';
+import type { IRBlock, IRExpr, IRStmt } from '../ir/ir.ts';
 
 /** The value of plain statements is that of an expression at their end. */
 export function withResult(
@@ -19,17 +19,38 @@ export function withResult(
 
 const NULL: IRExpr = { kind: 'literal', value: null };
 
-/** Whether the statement sets the name on every way that goes on behind it. */
+/** Whether the statement sets the name on every way through it that reaches its end. */
 function setsName(statement: IRStmt, name: string): boolean {
+  if (leaves(statement)) return true;
   const endsSetting = (body: readonly IRStmt[]): boolean => {
     const last = body.at(-1);
     return last !== undefined && setsName(last, name);
   };
-  if (statement.kind === 'return' || statement.kind === 'break' || statement.kind === 'continue') return true;
   if (statement.kind === 'if') return endsSetting(statement.then) && endsSetting(statement.otherwise ?? []);
   if (statement.kind === 'match') return statement.arms.every(({ body }) => endsSetting(body));
   if (statement.kind === 'block') return statement.block.result_binding === name;
   return bindingNameOf(statement) === name;
+}
+
+/** Whether nothing behind the statement runs. The builder writes no value there (ir/last-value.ts). */
+function leaves(statement: IRStmt): boolean {
+  switch (statement.kind) {
+    case 'return':
+    case 'break':
+    case 'continue':
+      return true;
+    case 'if':
+      return statement.then.some(leaves) && (statement.otherwise ?? []).some(leaves);
+    case 'block':
+      return blockLeaves(statement.block);
+    default:
+      return false;
+  }
+}
+
+function blockLeaves(block: IRBlock): boolean {
+  if (block.kind === 'rigid') return block.statements.some(leaves);
+  return block.kind === 'budget' && block.body.some(blockLeaves);
 }
 
 function bindingNameOf(statement: IRStmt): string | undefined {

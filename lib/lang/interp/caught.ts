@@ -7,6 +7,7 @@ import type { JsonValue } from '../ir/ir.ts';
 const UNCATCHABLE: ReadonlySet<ScaiCoreErrorType> = new Set<ScaiCoreErrorType>([
   'CancelledError',
   'FuelError',
+  'SizeError',
 ]);
 
 export interface CatchClause {

@@ -42,6 +42,7 @@ export function stateOf(task: Task, program: ResumableProgram): ExecutionState {
 function frameState(frame: Frame, nowMs: number): FrameState {
   const { flow, slots } = frame;
   const scope: Record<string, JsonValue> = {};
+  for (const owner of flow.owners) slots[owner] = null;
   for (const [name, slot] of flow.names) {
     const value = slots[slot];
     if (value !== null && value !== undefined) scope[name] = value;

@@ -18,6 +18,16 @@ export function slotCode(slot: number): Code {
   return { run: (s) => s[slot] as JsonValue, slot };
 }
 
+/** Reads a variable that its flow adds to: from now on somebody else may have its value (growing.ts, G2). */
+export function sharingCode(slot: number, owner: number): Code {
+  return {
+    run: (s) => {
+      s[owner] = null;
+      return s[slot] as JsonValue;
+    },
+  };
+}
+
 /** Runs `run` now if all that it needs is known now. What would fail then is left to fail when it is run. */
 export function folded(run: Ex, parts: readonly Code[]): Code {
   if (!parts.every(({ constant }) => constant !== undefined)) return { run };

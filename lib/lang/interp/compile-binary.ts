@@ -17,7 +17,8 @@ import {
 } from './arithmetic.ts';
 import { type Code, folded } from './code.ts';
 import { intEx } from './compile-int.ts';
-import { compare, equals, type Ex, finite, TEXT_MAX } from './values.ts';
+import { executionOf } from './execution.ts';
+import { compare, equals, type Ex, finite, isList, type Slots, TEXT_MAX } from './values.ts';
 
 type BinaryExpr = IRExpr & { readonly kind: 'binary' };
 type Arithmetic = '+' | '-' | '*' | '/' | '%';
@@ -184,10 +185,16 @@ function arithmeticEx(op: Arithmetic, operands: IROperands, left: Code, right: C
     case 'string':
       return textEx(l, r);
     case 'array':
-      return (s) => listSum(l(s), r(s));
+      return (s) => paidFor(s, listSum(l(s), r(s)));
     default:
-      return (s) => dynamicOperation(op, l(s), r(s));
+      return (s) => paidFor(s, dynamicOperation(op, l(s), r(s)));
   }
+}
+
+/** A sum of lists is a copy of both. */
+function paidFor(slots: Slots, sum: JsonValue): JsonValue {
+  if (isList(sum)) executionOf(slots).copy(sum.length);
+  return sum;
 }
 
 function textEx(l: Ex, r: Ex): Ex {

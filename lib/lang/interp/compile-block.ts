@@ -33,7 +33,7 @@ export function emitBlock(out: Emitter, block: IRBlock, path: IRPath, context: F
   }
   const label = labelOf(block);
   const name = block.result_binding;
-  const slot = typeof name === 'string' ? context.names.slotOf(name) : undefined;
+  const result = typeof name === 'string' ? compileEx({ kind: 'ref', name }, context) : undefined;
   out.emit((pc) => {
     const next = pc + 1;
     return (_frame, task) => {
@@ -47,8 +47,7 @@ export function emitBlock(out: Emitter, block: IRBlock, path: IRPath, context: F
   out.emit((pc) => {
     const next = pc + 1;
     return (frame, task) => {
-      const value = slot === undefined ? null : (frame.slots[slot] ?? null);
-      task.execution.telemetry?.exited(label, value);
+      task.execution.telemetry?.exited(label, result?.(frame.slots) ?? null);
       return next;
     };
   });

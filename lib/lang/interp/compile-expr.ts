@@ -3,7 +3,7 @@
 import { unreachable } from '../../base/assert.ts';
 import type { IRExpr, IRLambda, JsonValue } from '../ir/ir.ts';
 import { boolOf } from './arithmetic.ts';
-import { type Code, constantCode, folded, slotCode } from './code.ts';
+import { type Code, constantCode, folded, sharingCode, slotCode } from './code.ts';
 import { binaryCode, unaryEx } from './compile-binary.ts';
 import { compilePattern } from './compile-pattern.ts';
 import { ScaiCoreError } from './errors.ts';
@@ -46,7 +46,7 @@ export function compileExpr(expr: IRExpr, context: ExprContext): Code {
     case 'symbol':
       return constantCode(expr.name);
     case 'ref':
-      return slotCode(context.names.slotOf(expr.name));
+      return refCode(expr, context);
     case 'config':
       return { run: (s) => executionOf(s).config(expr.name) };
     case 'reference':
@@ -84,10 +84,28 @@ export function compileExpr(expr: IRExpr, context: ExprContext): Code {
   }
 }
 
+function refCode({ name }: Of<'ref'>, { names }: ExprContext): Code {
+  const slot = names.slotOf(name);
+  const owner = names.ownerOf(slot);
+  return owner === undefined ? slotCode(slot) : sharingCode(slot, owner);
+}
+
+/** For reads of a part, which do not give the value itself to anybody. */
+function peeked(expr: IRExpr, context: ExprContext): Code {
+  return expr.kind === 'ref' ? slotCode(context.names.slotOf(expr.name)) : compileExpr(expr, context);
+}
+
+/** Methods whose result never is, or holds, the list or map that they are called of. */
+const PEEKING: ReadonlySet<string> = new Set(
+  'length first last is_empty find find_index any all none count sum avg contains index_of join get has keys'.split(
+    ' ',
+  ),
+);
+
 type Of<Kind extends IRExpr['kind']> = IRExpr & { readonly kind: Kind };
 
 function fieldCode({ object, name }: Of<'field'>, context: ExprContext): Code {
-  const inner = compileExpr(object, context);
+  const inner = peeked(object, context);
   const { run, slot } = inner;
   if (slot !== undefined)
     return {
@@ -109,7 +127,7 @@ function memberOf(value: JsonValue, name: string): JsonValue {
 }
 
 function indexCode(expr: Of<'index'>, context: ExprContext): Code {
-  const object = compileExpr(expr.object, context);
+  const object = peeked(expr.object, context);
   const index = compileExpr(expr.index, context);
   const [o, i] = [object.run, index.run];
   return folded(
@@ -151,7 +169,7 @@ function pureCallCode(expr: Of<'pure_call'>, context: ExprContext): Code {
 function methodCode(expr: Of<'method'>, context: ExprContext): Code {
   const method = methodNamed(expr.on, expr.name);
   if (!method) throw new ScaiCoreError('LoadError', `'${expr.on}' has no member '${expr.name}'`);
-  const receiver = compileEx(expr.receiver, context);
+  const { run: receiver } = (PEEKING.has(expr.name) ? peeked : compileExpr)(expr.receiver, context);
   const [a, b] = (expr.args ?? []).map((arg) => argOf(arg, context));
   if (!a) return { run: (s) => method(executionOf(s), receiver(s), undefined, undefined) };
   return { run: (s) => method(executionOf(s), receiver(s), a(s), b?.(s)) };
@@ -186,16 +204,32 @@ function lambdaArg({ params, body }: IRLambda, context: ExprContext): ArgEx {
 
 // ---- Values made of values ----
 
+/** What a list or object takes by itself, as items. */
+const SMALL_ITEMS = 3;
+
+/** Made once, when it is compiled. */
+function isConstant(codes: readonly Code[]): boolean {
+  return codes.every(({ constant }) => constant !== undefined);
+}
+
 function listCode({ items }: Of<'list'>, context: ExprContext): Code {
   const codes = items.map((item) => compileExpr(item, context));
   const runs = codes.map(({ run }) => run);
-  return folded((s) => runs.map((run) => run(s)), codes);
+  const size = SMALL_ITEMS + runs.length;
+  const isBuilt = !isConstant(codes);
+  return folded((s) => {
+    if (isBuilt) executionOf(s).build(size);
+    return runs.map((run) => run(s));
+  }, codes);
 }
 
 function objectCode({ fields }: Of<'object'>, context: ExprContext): Code {
   const codes = fields.map(({ value }) => compileExpr(value, context));
   const parts = fields.map(({ name }, index) => ({ name, run: codes[index]?.run ?? (() => null) }));
+  const size = SMALL_ITEMS + parts.length;
+  const isBuilt = !isConstant(codes);
   return folded((s) => {
+    if (isBuilt) executionOf(s).build(size);
     const object: MutableObject = {};
     for (const { name, run } of parts) putField(object, name, run(s));
     return object;

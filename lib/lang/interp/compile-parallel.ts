@@ -194,6 +194,8 @@ class BranchGroup {
   #runOne(index: number, { start, prepare }: Branch): MaybePromise<void> {
     const { execution } = this.#task;
     const fork = execution.fork(this.#stop.signal);
+    // What all branches see is nobody's own.
+    for (const owner of this.#frame.flow.owners) this.#frame.slots[owner] = null;
     const slots = this.#frame.slots.slice();
     slots[0] = fork as unknown as JsonValue;
     prepare(slots);
@@ -201,9 +203,9 @@ class BranchGroup {
     const frame = new Frame(this.#frame.flow, slots, undefined, this.#frame.depth, this.#frame.budget);
     frame.pc = start.pc;
     const task = new Task(fork, frame, true);
-    const fuel = fork.fuel;
+    const { fuel, room } = fork;
     const settle = (): void => {
-      execution.join(fuel - fork.fuel);
+      execution.join(fuel - fork.fuel, room - fork.room);
       if (!task.error) return;
       this.#errors.push(task.error);
       if (this.#options.failFast) this.#stop.abort(task.error);

@@ -12,6 +12,7 @@ import { emitEffect, hostCallEffect } from './effects.ts';
 import { ScaiCoreError } from './errors.ts';
 import { type Execution, executionOf } from './execution.ts';
 import type { FlowContext } from './flow-context.ts';
+import { growingAssign } from './growing.ts';
 import { entriesOf } from './stdlib/maps.ts';
 import {
   BREAK,
@@ -32,6 +33,20 @@ export function syncStmts(statements: readonly IRStmt[], context: FlowContext): 
 
 export function syncBlocks(blocks: readonly IRBlock[], context: FlowContext): SyncCode {
   return sequence(blocks.map((block) => syncBlock(block, context)));
+}
+
+/** `emitBody` for blocks that never wait. */
+function syncBody(
+  blocks: readonly IRBlock[],
+  name: string | null | undefined,
+  context: FlowContext,
+): SyncCode {
+  const last = blocks.at(-1);
+  if (typeof name !== 'string') return syncBlocks(blocks, context);
+  const isBound = typeof last?.result_binding === 'string' && last.result_binding !== name;
+  if (last === undefined || isBound)
+    return sequence([syncBlocks(blocks, context), store(name, () => null, context)]);
+  return syncBlocks([...blocks.slice(0, -1), { ...last, result_binding: name }], context);
 }
 
 // ---- Statements ----
@@ -82,7 +97,14 @@ function store(name: string | undefined | null, ex: Ex, context: FlowContext): S
   });
 }
 
-function assign(statement: IRStmt & { readonly kind: 'assign' }, context: FlowContext): SyncCode {
+type AssignStmt = IRStmt & { readonly kind: 'assign' };
+
+function assign(statement: AssignStmt, context: FlowContext): SyncCode {
+  const general = plainAssign(statement, context);
+  return growingAssign(statement, general, context) ?? general;
+}
+
+function plainAssign(statement: AssignStmt, context: FlowContext): SyncCode {
   const { name, path = [] } = statement.target;
   const value = compileExpr(statement.value, context);
   const slot = context.names.slotOf(name);
@@ -180,11 +202,15 @@ export function syncBlock(block: IRBlock, context: FlowContext): SyncCode {
   const code = bareBlock(block, context);
   if (!context.hasTelemetry) return code;
   const name = block.result_binding;
-  return reported(code, labelOf(block), typeof name === 'string' ? context.names.slotOf(name) : undefined);
+  return reported(
+    code,
+    labelOf(block),
+    typeof name === 'string' ? compileEx({ kind: 'ref', name }, context) : undefined,
+  );
 }
 
 /** With the events of a block around it. */
-function reported({ run, isPlain }: SyncCode, label: BlockLabel, slot: number | undefined): SyncCode {
+function reported({ run, isPlain }: SyncCode, label: BlockLabel, value: Ex | undefined): SyncCode {
   return {
     run: (s) => {
       const { telemetry } = executionOf(s);
@@ -197,7 +223,7 @@ function reported({ run, isPlain }: SyncCode, label: BlockLabel, slot: number | 
         telemetry?.blockFailed(label, failure);
         throw failure;
       }
-      telemetry?.exited(label, slot === undefined ? null : (s[slot] as JsonValue));
+      telemetry?.exited(label, value?.(s) ?? null);
       return ended;
     },
     isPlain,
@@ -307,11 +333,11 @@ export function itemsOf(value: JsonValue): readonly JsonValue[] {
 }
 
 function tryCode(block: IRBlock & { readonly kind: 'try' }, context: FlowContext): SyncCode {
-  const body = syncBlocks(block.body, context);
+  const body = syncBody(block.body, block.result_binding, context);
   const arms = block.catches.map((clause) => ({
     errorType: clause.error_type,
     slot: clause.binding === undefined ? undefined : context.names.slotOf(clause.binding),
-    code: syncBlocks(clause.body, context),
+    code: syncBody(clause.body, block.result_binding, context),
   }));
   return {
     run: (s) => {

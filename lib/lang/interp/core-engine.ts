@@ -29,6 +29,7 @@ import { requireStorable } from './value-size.ts';
 
 /** Steps of an execution, where the request does not say. */
 const FUEL_MAX = 100_000_000;
+const BUILT_MAX = 100_000_000;
 
 export interface LoadOptions {
   /** @default whether the environment has a sink for events */
@@ -181,6 +182,7 @@ export class CoreEngine {
       request,
       telemetry: program.hasTelemetry ? telemetryOf(program, env, executionId, instanceKey) : undefined,
       fuelMax: request.fuelMax ?? FUEL_MAX,
+      builtMax: request.builtMax ?? BUILT_MAX,
       partition: instanceKey ?? (isOwnMemory ? executionId : ''),
     });
   }

@@ -12,6 +12,7 @@ export const ERROR_TYPES = {
   EscalationError: 'RuntimeError',
   BudgetExceededError: 'RuntimeError',
   FuelError: 'BudgetExceededError',
+  SizeError: 'BudgetExceededError',
   CheckpointTimeoutError: 'RuntimeError',
   CheckpointNotFoundError: 'RuntimeError',
   CheckpointMismatchError: 'RuntimeError',

@@ -18,6 +18,8 @@ import type { Slots } from './values.ts';
 
 /** Between two looks at the signal. */
 const LOOK_EVERY = 1024;
+/** Items that are only copied; a step pays for that many. */
+const COPIED_PER_STEP = 16;
 /** Steps between two turns of others, in loops of instructions. */
 export const YIELD_EVERY = 50_000;
 /** Frames and nested calls; deeper is most likely a recursion without end. */
@@ -49,10 +51,13 @@ export class Execution {
   readonly request: InvocationRequest;
   readonly telemetry: Telemetry | undefined;
   readonly fuelMax: number;
+  readonly builtMax: number;
   readonly partition: string;
   readonly usage: Usage;
   readonly #callPrefix: string;
   fuel: number;
+  /** What may still be built; the engine cannot see what of it is kept, so nothing is ever given back. */
+  room: number;
   checkAt: number;
   depth = 0;
   callCount = 0;
@@ -68,6 +73,7 @@ export class Execution {
     readonly request: InvocationRequest;
     readonly telemetry: Telemetry | undefined;
     readonly fuelMax: number;
+    readonly builtMax: number;
     readonly partition: string;
     readonly callPrefix?: string;
     readonly usage?: Usage;
@@ -78,6 +84,8 @@ export class Execution {
     this.request = options.request;
     this.telemetry = options.telemetry;
     this.fuelMax = options.fuelMax;
+    this.builtMax = options.builtMax;
+    this.room = options.builtMax;
     this.partition = options.partition;
     this.usage = options.usage ?? { llmCalls: 0, inputTokens: 0, outputTokens: 0, cost: 0 };
     this.#callPrefix = options.callPrefix ?? options.scope.executionId;
@@ -87,8 +95,9 @@ export class Execution {
   }
 
   /** A branch has ended: what it burned is burned. */
-  join(burned: number): void {
+  join(burned: number, built: number): void {
     this.fuel -= burned;
+    this.room -= built;
   }
 
   /** Called when fuel fell below `checkAt`. @throws FuelError, CancelledError */
@@ -105,6 +114,20 @@ export class Execution {
   charge(steps: number): void {
     this.fuel -= steps;
     if (this.fuel < this.checkAt) this.look();
+  }
+
+  /** Makes room for items of lists and fields of objects. @throws SizeError */
+  build(items: number): void {
+    this.room -= items;
+    if (this.room >= 0) return;
+    const message = `the execution built more than ${this.builtMax} items`;
+    throw new ScaiCoreError('SizeError', message, { max: this.builtMax });
+  }
+
+  /** Pays for items that are copied. */
+  copy(items: number): void {
+    this.charge(Math.ceil(items / COPIED_PER_STEP));
+    this.build(items);
   }
 
   checkSignal(): void {
@@ -127,7 +150,7 @@ export class Execution {
    * is left; `join` takes off what it did burn.
    */
   fork(signal: AbortSignal): Execution {
-    const { env, program, request, telemetry, fuelMax, partition, usage } = this;
+    const { env, program, request, telemetry, fuelMax, builtMax, partition, usage } = this;
     const scope = { ...this.scope, signal };
     const callPrefix = this.nextCallId();
     const fork = new Execution({
@@ -137,11 +160,13 @@ export class Execution {
       request,
       telemetry,
       fuelMax,
+      builtMax,
       partition,
       usage,
       callPrefix,
     });
     fork.fuel = this.fuel;
+    fork.room = this.room;
     fork.depth = this.depth;
     fork.checkAt = this.checkAt;
     fork.yieldAt = this.yieldAt;

@@ -59,6 +59,8 @@ export interface CompiledFlow {
   readonly blank: Slots;
   readonly params: readonly { readonly slot: number; readonly initial: Ex | undefined }[];
   readonly names: ReadonlyMap<string, number>;
+  /** Slots that say whose value a variable is (growing.ts). */
+  readonly owners: readonly number[];
   /** For flows that never wait. */
   readonly run: Run | undefined;
   readonly call: SyncCall | undefined;

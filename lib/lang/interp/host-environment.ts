@@ -130,6 +130,11 @@ export interface ModelCallRequest {
   readonly signal: AbortSignal | undefined;
 }
 export interface ModelProvider {
+  /**
+   * The names that programs may write as `provider` of a model. A program whose model has none of them, its fallbacks
+   * included, is not loaded. @default undefined: every name
+   */
+  readonly providers?: readonly string[] | undefined;
   /** @throws ModelProviderError */
   complete(request: ModelRequest): Promise<ModelResult>;
   /** Anything but text. @throws ModelProviderError */
@@ -301,6 +306,11 @@ export interface InvocationRequest {
   readonly signal?: AbortSignal;
   /** Steps that the execution may take before FuelError. @default 100_000_000 */
   readonly fuelMax?: number;
+  /**
+   * What the execution may build before SizeError, in items of lists and fields of objects; eight characters of a text count
+   * as one. It is what bounds the memory of a program: an item takes up to 16 bytes. @default 100_000_000
+   */
+  readonly builtMax?: number;
 }
 export interface ResumeRequest {
   readonly checkpointId: string;

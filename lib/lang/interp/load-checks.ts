@@ -21,7 +21,21 @@ function* problemsOf(module: IRModule, env: HostEnvironment): Generator<string> 
       yield `plugin '${alias}' (${publisher}/${name}@${version}) is not there`;
   }
   yield* settingProblems(module, env);
-  if (!env.modelProviders && usesModels(module)) yield 'it calls models, and there is no model provider';
+  if (!usesModels(module)) return;
+  if (!env.modelProviders) yield 'it calls models, and there is no model provider';
+  else yield* unservedModels(module, env.modelProviders.providers);
+}
+
+/** A model is served if somebody in its row is there: what happens to the others is told when they are asked. */
+function* unservedModels({ models }: IRModule, served: readonly string[] | undefined): Generator<string> {
+  if (served === undefined) return;
+  for (const [role, { provider, fallback }] of Object.entries(models)) {
+    const named = new Set([provider, ...fallback.map((other) => other.provider)]);
+    if (served.some((name) => named.has(name))) continue;
+    const wanted = [...named].map((name) => `'${name}'`).join(', ');
+    const known = served.map((name) => `'${name}'`).join(', ') || 'none';
+    yield `model '${role}' is of provider ${wanted}, which is not there; there are: ${known}`;
+  }
 }
 
 /** The same major and minor version: before 1.0 each minor one may change what is there. */

@@ -4,6 +4,7 @@
 //       slots have no name, so no checkpoint sees them.
 export class FlowNames {
   readonly #slots = new Map<string, number>();
+  readonly #owners = new Map<number, number>();
   #overlays: ReadonlyMap<string, number>[] = [];
   #count = 1;
 
@@ -17,6 +18,20 @@ export class FlowNames {
     const slot = this.hidden();
     this.#slots.set(name, slot);
     return slot;
+  }
+
+  /** Makes the name one that its flow adds to (growing.ts): before anything that reads it is compiled. */
+  own(name: string): void {
+    this.#owners.set(this.slotOf(name), this.hidden());
+  }
+
+  /** The slot that says whether the value of `slot` is nobody else's. */
+  ownerOf(slot: number): number | undefined {
+    return this.#owners.get(slot);
+  }
+
+  get owners(): readonly number[] {
+    return [...this.#owners.values()];
   }
 
   /** A slot that no name leads to. */

@@ -9,6 +9,7 @@ import { compileEx, type SyncCall } from './compile-expr.ts';
 import { emitStmts } from './compile-stmt.ts';
 import { syncBlocks } from './compile-sync.ts';
 import { RETURN, type Run } from './sync-code.ts';
+import { growingNames } from './growing.ts';
 import { Emitter } from './emitter.ts';
 import { ScaiCoreError } from './errors.ts';
 import { DEPTH_MAX, type ExecutionProgram } from './execution.ts';
@@ -119,6 +120,7 @@ function canonical(value: unknown): string {
 function compileFlow(ir: IRFlow, program: Program): CompiledFlow {
   const context = new FlowContext(program);
   const { names } = context;
+  for (const name of growingNames(ir.body)) names.own(name);
   const params = ir.params.map(({ name, default: initial }) => ({
     initial: initial && compileEx(initial, context),
     slot: names.slotOf(name),
@@ -139,6 +141,7 @@ function compileFlow(ir: IRFlow, program: Program): CompiledFlow {
     blank,
     params,
     names: new Map(names.entries()),
+    owners: names.owners,
     run,
     call: undefined,
     code,

@@ -245,10 +245,9 @@ function lowerBlock(body: LoweringBody, block: BlockStmt, out: IRStmt[]): IRBloc
   const lowered = lowerKind(body, block, out);
   if (!lowered) return undefined;
   if (block.kind === 'model_call' && block.budget) return lowerLimitedCall(body, block, lowered);
-  const binding = block.binding?.text;
   const placed: IRBlock = {
     ...lowered,
-    ...(binding !== undefined && { result_binding: binding }),
+    ...(block.binding && { result_binding: block.binding.text }),
     source_location: body.location(block.span),
   };
   return body.placed(placed, block.span);

@@ -222,7 +222,9 @@ describe('silo/models: failures', () => {
       const router = new RoutingModelProvider({ providers: { openai: bench.provider() } });
       const error = await errorOf(router.complete(asking({ model: model({ provider: 'nowhere' }) })));
       assert.match(error.message, /there are: openai/);
+      assert.deepEqual(router.providers, ['openai']);
       const otherwise = new RoutingModelProvider({ providers: {}, otherwise: bench.provider() });
+      assert.equal(otherwise.providers, undefined);
       assert.equal((await otherwise.complete(asking())).text, 'hello there');
     });
   });

@@ -73,6 +73,7 @@ export const CONVERSIONS: Readonly<Record<string, StdFunction>> = {
   'json.stringify': (x, value) => {
     const json = boundText(JSON.stringify(sized(valueOf(value))));
     x.charge(json.length >> 6);
+    x.build(json.length >> 3);
     return json;
   },
 };
@@ -80,6 +81,7 @@ export const CONVERSIONS: Readonly<Record<string, StdFunction>> = {
 function parseJson(context: StdContext, json: string): JsonValue {
   if (json.length > TEXT_MAX) throw new ScaiCoreError('TypeError', 'the JSON text is too long');
   context.charge(json.length >> 5);
+  context.build(json.length >> 1);
   let value: JsonValue;
   try {
     value = JSON.parse(json) as JsonValue;

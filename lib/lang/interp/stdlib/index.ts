@@ -39,6 +39,7 @@ export const STD_FUNCTIONS: Readonly<Record<string, StdFunction>> = {
     const length = Math.max(0, to - from);
     if (length > LIST_MAX) throw tooLong(`a list of ${length}`, LIST_MAX);
     x.charge(length >> 2);
+    x.build(length);
     return Array.from({ length }, (_none, index) => from + index);
   },
   fail: (_x, message) => {
@@ -95,7 +96,7 @@ function isDatetime(value: string): boolean {
   return datetimeMs(value) !== undefined;
 }
 
-const NO_CHARGE = { charge: () => undefined };
+const NO_CHARGE = { charge: () => undefined, build: () => undefined };
 const PROPERTIES: ReadonlySet<string> = new Set([
   'length',
   'first',

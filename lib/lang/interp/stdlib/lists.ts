@@ -31,12 +31,22 @@ import {
   whole,
 } from './std.ts';
 
+/** What a small list or object takes, as items of a list. */
+const OBJECT_ITEMS = 5;
 /** Items that are only copied; a step pays for that many. */
 const COPIED_PER_STEP = 16;
 
 function copied(context: StdContext, items: readonly JsonValue[]): readonly JsonValue[] {
   if (items.length > LIST_MAX) throw tooLong(`a list of ${items.length}`, LIST_MAX);
   context.charge(Math.ceil(items.length / COPIED_PER_STEP));
+  context.build(items.length);
+  return items;
+}
+
+/** The receiver, of which as many items are made. */
+function making(context: StdContext, self: JsonValue): readonly JsonValue[] {
+  const items = each(context, self);
+  context.build(items.length);
   return items;
 }
 
@@ -54,11 +64,11 @@ export const ARRAY_METHODS: StdMethods = {
   is_empty: (_x, self) => list(self).length === 0,
   map: (x, self, fn) => {
     const run = lambda(fn);
-    return each(x, self).map((item, index) => run(item, index));
+    return making(x, self).map((item, index) => run(item, index));
   },
   filter: (x, self, fn) => {
     const run = lambda(fn);
-    return each(x, self).filter((item, index) => truth(run(item, index)));
+    return making(x, self).filter((item, index) => truth(run(item, index)));
   },
   reduce: (x, self, initial, fn) => {
     const run = lambda(fn);
@@ -92,8 +102,8 @@ export const ARRAY_METHODS: StdMethods = {
     const found = numbers(each(x, self), fn);
     return found.length === 0 ? null : sum(found) / found.length;
   },
-  sort: (x, self) => sorted(x, each(x, self), undefined),
-  sort_by: (x, self, fn) => sorted(x, each(x, self), lambda(fn)),
+  sort: (x, self) => sorted(x, making(x, self), undefined),
+  sort_by: (x, self, fn) => sorted(x, making(x, self), lambda(fn)),
   reverse: (x, self) => copied(x, list(self).slice().reverse()),
   slice: (x, self, start, end) =>
     copied(x, list(self).slice(whole(start), optionalWhole(end, list(self).length))),
@@ -106,8 +116,8 @@ export const ARRAY_METHODS: StdMethods = {
     const at = indexOf(each(x, self), valueOf(item));
     return at < 0 ? null : at;
   },
-  join: (x, self, separator) => join(each(x, self), optionalText(separator, ', ')),
-  unique: (x, self) => unique(each(x, self)),
+  join: (x, self, separator) => join(x, each(x, self), optionalText(separator, ', ')),
+  unique: (x, self) => unique(making(x, self)),
   flatten: (x, self) =>
     copied(
       x,
@@ -120,13 +130,14 @@ export const ARRAY_METHODS: StdMethods = {
       flat(each(x, self), (item) => list(run(item, null))),
     );
   },
-  group_by: (x, self, fn) => grouped(each(x, self), lambda(fn)),
+  group_by: (x, self, fn) => grouped(making(x, self), lambda(fn)),
   zip: (x, self, other) => {
     const right = list(other);
     const items = each(x, self);
+    x.build(OBJECT_ITEMS * Math.min(items.length, right.length));
     return items.slice(0, right.length).map((left, index) => ({ left, right: right[index] ?? null }));
   },
-  chunk: (x, self, size) => chunks(each(x, self), whole(size)),
+  chunk: (x, self, size) => chunks(x, each(x, self), whole(size)),
 };
 
 function findIndex(items: readonly JsonValue[], fn: StdArg): number {
@@ -197,7 +208,7 @@ function sorted(
   return keyed.map(({ item }) => item);
 }
 
-function join(items: readonly JsonValue[], separator: string): string {
+function join(context: StdContext, items: readonly JsonValue[], separator: string): string {
   let length = 0;
   const parts = items.map((item) => {
     const part = toText(item);
@@ -205,6 +216,7 @@ function join(items: readonly JsonValue[], separator: string): string {
     if (length > TEXT_MAX) throw tooLong(`text of ${length} characters`, TEXT_MAX);
     return part;
   });
+  context.build(length >> 3);
   return boundText(parts.join(separator));
 }
 
@@ -241,8 +253,9 @@ function grouped(items: readonly JsonValue[], fn: Lambda): JsonValue {
   return object;
 }
 
-function chunks(items: readonly JsonValue[], size: number): JsonValue {
+function chunks(context: StdContext, items: readonly JsonValue[], size: number): JsonValue {
   if (size < 1) throw new ScaiCoreError('IndexError', `a chunk has at least one item, not ${size}`);
+  context.build(items.length + OBJECT_ITEMS * Math.ceil(items.length / size));
   const found: JsonValue[] = [];
   for (let at = 0; at < items.length; at += size) found.push(items.slice(at, at + size));
   return found;

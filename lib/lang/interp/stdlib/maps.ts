@@ -5,7 +5,9 @@ import { lambda, object, type StdContext, type StdMethods, text, valueOf } from 
 
 function each(context: StdContext, self: JsonValue): JsonObject {
   const map = object(self);
-  context.charge(Object.keys(map).length);
+  const { length } = Object.keys(map);
+  context.charge(length);
+  context.build(length);
   return map;
 }
 
@@ -13,7 +15,11 @@ export const MAP_METHODS: StdMethods = {
   length: (_x, self) => Object.keys(object(self)).length,
   keys: (x, self) => Object.keys(each(x, self)),
   values: (x, self) => Object.values(each(x, self)),
-  entries: (x, self) => entriesOf(each(x, self)),
+  entries: (x, self) => {
+    const entries = entriesOf(each(x, self));
+    x.build(4 * entries.length);
+    return entries;
+  },
   get: (_x, self, key) => fieldOf(object(self), text(key)),
   has: (_x, self, key) => Object.hasOwn(object(self), text(key)),
   set: (x, self, key, value) => {

@@ -9,6 +9,8 @@ export type StdArg = JsonValue | Lambda | undefined;
 export interface StdContext {
   /** Pays for work in proportion to its size. @throws FuelError */
   charge(steps: number): void;
+  /** Makes room for items that are built. @throws SizeError */
+  build(items: number): void;
 }
 export type StdMethod = (context: StdContext, self: JsonValue, a: StdArg, b: StdArg) => JsonValue;
 export type StdFunction = (context: StdContext, a: StdArg, b: StdArg, c: StdArg) => JsonValue;

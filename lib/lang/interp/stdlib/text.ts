@@ -11,10 +11,16 @@ function pay(context: StdContext, characters: number): void {
   context.charge(Math.floor(characters / PER_STEP));
 }
 
+/** Pays for a text that is made. */
+function make(context: StdContext, characters: number): void {
+  pay(context, characters);
+  context.build(characters >> 3);
+}
+
 export const STRING_METHODS: StdMethods = {
   length: (_x, self) => text(self).length,
-  lower: (x, self) => (pay(x, text(self).length), text(self).toLowerCase()),
-  upper: (x, self) => (pay(x, text(self).length), text(self).toUpperCase()),
+  lower: (x, self) => (make(x, text(self).length), text(self).toLowerCase()),
+  upper: (x, self) => (make(x, text(self).length), text(self).toUpperCase()),
   trim: (_x, self) => text(self).trim(),
   trim_start: (_x, self) => text(self).trimStart(),
   trim_end: (_x, self) => text(self).trimEnd(),
@@ -24,7 +30,7 @@ export const STRING_METHODS: StdMethods = {
   replace: (x, self, old, by) => replaceAll(x, text(self), text(old), text(by)),
   // A function, because `$&` and the like mean something in a plain replacement.
   replace_first: (x, self, old, by) => {
-    pay(x, text(self).length);
+    make(x, text(self).length);
     return boundText(text(self).replace(text(old), () => text(by)));
   },
   split: (x, self, separator) => split(x, text(self), text(separator)),
@@ -45,7 +51,7 @@ export const STRING_METHODS: StdMethods = {
   repeat: (x, self, times) => {
     const length = text(self).length * count(times);
     if (length > TEXT_MAX) throw tooLong(`text of ${length} characters`, TEXT_MAX);
-    pay(x, length);
+    make(x, length);
     return text(self).repeat(count(times));
   },
   matches: (x, self, pattern) => {
@@ -63,7 +69,7 @@ function replaceAll(context: StdContext, self: string, old: string, by: string):
   const pieces = old === '' ? self.length + 1 : self.split(old).length - 1;
   const length = self.length + pieces * (by.length - old.length);
   if (length > TEXT_MAX) throw tooLong(`text of ${length} characters`, TEXT_MAX);
-  pay(context, length);
+  make(context, length);
   return self.replaceAll(old, () => by);
 }
 
@@ -72,12 +78,13 @@ function split(context: StdContext, self: string, separator: string): readonly s
   pay(context, self.length);
   const parts = self.split(separator);
   context.charge(parts.length >> 3);
+  context.build(3 * parts.length + (self.length >> 3));
   return parts;
 }
 
 function padLength(context: StdContext, length: Parameters<typeof count>[0]): number {
   const target = count(length);
   if (target > TEXT_MAX) throw tooLong(`text of ${target} characters`, TEXT_MAX);
-  pay(context, target);
+  make(context, target);
   return target;
 }

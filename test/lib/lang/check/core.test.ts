@@ -54,12 +54,13 @@ describe('ScaiCore checker: core declarations', () => {
     'Members',
     {
       'model without a model, E110': ['@models { primary = { provider = "openai" } }', 'E110 2:11'],
-      'model of a provider of the host, nothing said': [
-        '@models { primary = { provider = :anthropic, model = "m" } }',
+      'models of any provider, by text or symbol, nothing said': [
+        '@models { primary = { provider = :anthropic, model = "m", fallback = [{ provider = "own-1", model = "n" }] } }',
       ],
-      'model of a provider that is no name, E113': [
-        '@models { primary = { provider = "Open AI", model = "m" } }',
+      'model of a provider that is no word, E113': [
+        '@models { primary = { provider = 1, model = "m", fallback = [{ provider = "", model = "n" }] } }',
         'E113 2:34',
+        'E113 2:75',
       ],
       'model with an unknown field, E111': ['@models { primary = { model = "m", temp = 1 } }', 'E111 2:36'],
       'modality that is unknown, E113': [

@@ -42,7 +42,6 @@ describe('ScaiCore checker: names', () => {
     ],
     'of a part of the core as variable, E201': ['memory = 1', 'E201 2:1'],
     'of a plugin as variable, E201': ['files = 1', 'E201 2:1'],
-    'of a plugin as a URI that is called, E301 and nothing else': ['nofiles://read(text)', 'E301 2:1'],
     'memory without a field, E200': ['x = memory', 'E200 2:5'],
     'unknown fields of memory, reference, config and core, E209': [
       'return [memory.counts, reference.rate, config.limits, core.name]',
@@ -52,6 +51,16 @@ describe('ScaiCore checker: names', () => {
       'E209 2:60',
     ],
     'unknown scheme of an address, E205': ['x = nothing://a/b', 'E205 2:5'],
+    'unknown scheme of an address that is called, only E205': [
+      'x = nothing://read(text)\nnothing://read(text).a(n)',
+      'E205 2:5',
+      'E205 3:1',
+    ],
+    'unknown scheme of an address that is used as something else, only E205': [
+      'return nothing://a + n',
+      'E205 2:8',
+    ],
+    'address that is called, E301': ['x = files://read(text)', 'E301 2:5'],
     'unknown role, E204': [
       'x = @flexible { goal = "g", input = n, llm = second, output = { a: int } }',
       'E204 2:46',

@@ -212,11 +212,29 @@ describe('ScaiCore checker: types', () => {
     'of an unknown stage, E203': ['return text |> lowd', 'E203 2:16'],
     'at once, merged by a lambda': ['return (text |*> [loud, loud], merge = all => all.join(""))'],
     'until good, nothing said': ['return text |~> loud, until = good, max = 3'],
-    'again and again from a literal, nothing said': ['return "a" |~> loud, max = 3'],
     'again with what the stage does not take, E300': ['return n |~> numeral, max = 3', 'E300 2:14'],
+    'again and again, from a literal, nothing said': ['return "a" |~> loud, max = 3'],
+    'again and again, gives what the stage gives': ['x: int = "a" |~> loud, max = 3', 'E300 2:10'],
     'until something without a bound, E401': ['return text |~> loud, until = good', 'E401 2:8'],
     'until what is no verdict, E300': ['return text |~> loud, until = loud, max = 3', 'E300 2:31'],
   });
+
+  runCases(
+    'Pipes that loop',
+    {
+      'of a wider result than what goes in first, nothing said': [
+        '@transformer half(n: float): float { return n / 2 }\n@flow f(): float { return 1 |~> half, max = 3 }',
+      ],
+      'of a symbol, nothing said': [
+        'type K = enum[a, b]\n@transformer next(k: K): K { return k }\n@flow f(): K { return :a |~> next, max = 3 }',
+      ],
+      'of a result that the stage does not take, E300': [
+        '@transformer size(t: string): int { return t.length }\n@flow f() { return "a" |~> size, max = 3 }',
+        'E300 2:28',
+      ],
+    },
+    (text) => saidOf(text),
+  );
 
   runCases('Matches', {
     'over an enum, all covered': ['return match kind { :small => 1  :large => 2 }'],

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import {
   CoreEngine,
   type ExecutionResult,
+  type IRModule,
   type JsonValue,
   type MockModelOptions,
   MockModelProvider,
@@ -280,6 +281,19 @@ describe('Model calls and budgets', () => {
       () => load(source, testEnv()),
       /LoadError: .*plugin 'p' \(a\/b@1\.0\.0\) is not there; it calls models, and there is no model provider/,
     );
+    const elsewhere = (fallback: string): IRModule =>
+      moduleFrom(`@core Test { version = "1.0.0"
+        @models { primary = { provider = :anthropic, model = "m", fallback = [${fallback}] } } }
+        @flow main(doc: string) { ${flexible()}\n return x }`);
+    const env = testEnv({
+      modelProviders: Object.assign(new MockModelProvider(), { providers: ['scaigrid', 'openai'] }),
+    });
+    assert.throws(
+      () => CoreEngine.load(elsewhere('{ provider = :mistral, model = "n" }'), env),
+      /LoadError: .*'primary' is of provider 'anthropic', 'mistral', which is not there; there are: 'scaigrid', 'openai'$/m,
+    );
+    CoreEngine.load(elsewhere('{ provider = :openai, model = "n" }'), env);
+    CoreEngine.load(elsewhere(''), testEnv({ modelProviders: new MockModelProvider() }));
     const old = { ...moduleFrom('@flow main() { return 1 }'), schema_version: '9.0.0' };
     assert.throws(() => CoreEngine.load(old, testEnv()), /LoadError: .*version 9\.0\.0/);
   });

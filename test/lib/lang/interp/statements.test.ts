@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { CoreEngine, InMemoryEventSink, type JsonValue } from '../../../../lib/lang/index.ts';
+import { CoreEngine, InMemoryEventSink, type IRBlock, type JsonValue } from '../../../../lib/lang/index.ts';
 import {
   assign,
+  attempt,
+  call,
   flow,
   giveBack,
   lit,
@@ -41,6 +43,39 @@ describe('Statements', () => {
     for (const [body, expected] of cases) {
       const lines = body.replaceAll(/ (?=return|b =)/g, '\n');
       assert.deepEqual(await run(lines), expected, body);
+    }
+  });
+
+  it('Bound blocks: the value of the way that was taken, also where other ways leave', async () => {
+    const leave = async (n: number, block: string): Promise<unknown> =>
+      outputOf(load(`@flow main(n: int) { x = ${block}\nreturn [x] }`, testEnv()), {
+        flow: 'main',
+        input: { n },
+      });
+    const ways = (leaving: string): string => `match n { 1 => { ${leaving} }  _ => 7 }`;
+    for (const leaving of ['return 5', '@rigid { return 5 }', 'if n > 0 { return 5 } else { return 6 }'])
+      for (const block of [
+        '@rigid { IT }',
+        '@try { IT } @catch { 0 }',
+        '@budget { max_duration = 1m\nIT }',
+      ]) {
+        const text = block.replace('IT', ways(leaving));
+        assert.deepEqual(await leave(2, text), [7], text);
+        assert.equal(await leave(1, text), 5, text);
+      }
+  });
+
+  it('Bound @try of another builder: the value of its last block, whether it may wait or not', async () => {
+    const five: IRBlock = rigid({ kind: 'expression', expression: lit(5) });
+    const fails: IRBlock = rigid({ kind: 'expression', expression: call('fail', lit('no')) });
+    for (const block of [
+      attempt([five], []),
+      attempt([fails], [{ body: [five] }]),
+      attempt([{ kind: 'budget', limits: {}, body: [five] }], []),
+    ]) {
+      const body = [{ ...block, result_binding: 'x' }, rigid(giveBack('x'))];
+      const engine = CoreEngine.load(moduleOf([flow('main', [], body)]), testEnv());
+      assert.equal(await outputOf(engine, { flow: 'main' }), 5);
     }
   });
 
