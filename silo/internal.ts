@@ -46,7 +46,6 @@ export type * from './checkpoints/checkpoint-store.ts';
 export { coreNamed, kebabOf, pascalOf } from './host/core-names.ts';
 export { programCores } from './host/program-host.ts';
 export type { ProgramParts } from './host/program-parts.ts';
-export { traitsOf } from './host/program-traits.ts';
 export { resumeCheckpoint } from './host/resume-checkpoint.ts';
 export { assigneeOf } from './host/stored-checkpoint.ts';
 export { LazyCheckpointStore } from './checkpoints/lazy-checkpoint-store.ts';

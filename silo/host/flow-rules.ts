@@ -1,11 +1,10 @@
 // Rules that hold for each flow of a hosted program, and the shape in which `defineCore` takes it. Pure.
 import type { GrainError } from '../../lib/index.ts';
-import type { IRFlow, IRModule, IRType } from '../../lib/lang/index.ts';
+import type { FlowFacts, IRFlow, IRModule, IRType } from '../../lib/lang/index.ts';
 import { RaisedError } from '../catalog/raised-error.ts';
 import { type FlowInput, inputSchemaOf, type objectSchema, outputSchemaOf } from './input-schema.ts';
 import { MODEL_TIME_LIMIT_MS, type ProgramParts, TIME_LIMIT_MS } from './program-parts.ts';
 import type { Program } from './program-runner.ts';
-import type { FlowTraits } from './program-traits.ts';
 import type { ProgramContext } from './turn-environment.ts';
 
 export interface RuntimeFlow {
@@ -27,17 +26,17 @@ export function describe(
   return {
     input: inputSchemaOf(flow, module),
     output: outputSchemaOf(flow, module, trait?.maySuspend === true),
-    timeLimitMs: timeLimitOf(parts, trait?.callsModels === true),
+    timeLimitMs: timeLimitOf(parts, trait?.asksModel === true),
   };
 }
 
-export function timeLimitOf(parts: ProgramParts, callsModels: boolean): number {
-  if (callsModels) return parts.modelTimeLimitMs ?? MODEL_TIME_LIMIT_MS;
+export function timeLimitOf(parts: ProgramParts, asksModel: boolean): number {
+  if (asksModel) return parts.modelTimeLimitMs ?? MODEL_TIME_LIMIT_MS;
   return parts.timeLimitMs ?? TIME_LIMIT_MS;
 }
 
 /** Whether a flow of a stateless program needs a grain. */
-export function isDurable({ maySuspend, emits, usesMemory }: FlowTraits, isShared: boolean): boolean {
+export function isDurable({ maySuspend, emits, usesMemory }: FlowFacts, isShared: boolean): boolean {
   return maySuspend || emits || (usesMemory && isShared);
 }
 

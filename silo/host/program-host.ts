@@ -8,7 +8,7 @@
 //   P4. Flows of the runtime have a `.` in their names, which no flow of a program has. The exceptions are `resume` and
 //       `checkpoints`, which people call; programs that may suspend cannot have flows of those names.
 import { type AnyCore, GrainError } from '../../lib/index.ts';
-import { CoreEngine, type IRFlow, type IRModule } from '../../lib/lang/index.ts';
+import { CoreEngine, factsOf, type IRFlow, type IRModule } from '../../lib/lang/index.ts';
 import { turnFactsOf } from '../catalog/turn-facts.ts';
 import { buildCore, eventsOf, instanceOf, subscriptionsOf } from './build-core.ts';
 import { projectorCore } from './checkpoint-projector.ts';
@@ -27,7 +27,6 @@ import { CHECKPOINTS_FIELD, memoryFieldsOf, SCHEDULES_FIELD } from './grain-memo
 import { LOADING } from './loading-environment.ts';
 import type { ProgramParts } from './program-parts.ts';
 import { type Program, ProgramRunner } from './program-runner.ts';
-import { traitsOf } from './program-traits.ts';
 import { checkpointFlows, scheduleFlows } from './reserved-flows.ts';
 import { checkSchedules, GrainSchedules, schedulesOf, SET_SCHEDULES_FLOW } from './schedules.ts';
 import { forwardFlow, forwardResume } from './stateless-flows.ts';
@@ -50,7 +49,7 @@ function loadProgram(module: IRModule, parts: ProgramParts): Program {
   const environment = { ...LOADING, modelProviders, plugins, reference, config, statelessMemory };
   try {
     const engine = CoreEngine.load(module, environment, { autoTelemetry: telemetry !== undefined });
-    return { module, engine, parts, traits: traitsOf(module) };
+    return { module, engine, parts, traits: factsOf(module) };
   } catch (cause) {
     const problem = cause instanceof Error ? cause.message : String(cause);
     const message = `Core ${module.name}: ${problem}`;
@@ -140,7 +139,7 @@ function statelessCores(program: Program, maySuspend: boolean): AnyCore[] {
   for (const flow of module.flows)
     flows[flow.name] = statelessFlow(program, flow, durable.has(flow.name) ? undefined : runner);
   if (maySuspend) {
-    const asksModels = [...traits.values()].some(({ callsModels }) => callsModels);
+    const asksModels = [...traits.values()].some(({ asksModel }) => asksModel);
     flows['resume'] = forwardResume(module.name, isShared, timeLimitOf(parts, asksModels));
   }
   const main = buildCore({

@@ -7,6 +7,7 @@ import { type ErrorCode, GrainError, isKey, isPromise, type MaybePromise } from 
 import {
   type CoreEngine,
   type ExecutionResult,
+  type FlowFacts,
   type IRModule,
   type InvocationRequest,
   type JsonValue,
@@ -18,7 +19,6 @@ import { type TurnFacts, turnFactsOf } from '../catalog/turn-facts.ts';
 import { CHECKPOINTS_FIELD } from './grain-memory.ts';
 import type { FlowInput } from './input-schema.ts';
 import type { ProgramParts } from './program-parts.ts';
-import type { FlowTraits } from './program-traits.ts';
 import {
   CHECKPOINT_EVENT,
   pendingView,
@@ -38,7 +38,7 @@ export interface Program {
   readonly module: IRModule;
   readonly engine: CoreEngine;
   readonly parts: ProgramParts;
-  readonly traits: ReadonlyMap<string, FlowTraits>;
+  readonly traits: ReadonlyMap<string, FlowFacts>;
 }
 
 export interface Invocation {

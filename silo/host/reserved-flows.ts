@@ -37,7 +37,7 @@ export function keepsCheckpoints({ definition }: AnyCore): boolean {
 
 /** `resume` and `checkpoints`, and what their reminders call. */
 export function checkpointFlows({ program, runner }: CheckpointFlowParts): Record<string, RuntimeFlow> {
-  const asksModels = [...program.traits.values()].some(({ callsModels }) => callsModels);
+  const asksModels = [...program.traits.values()].some(({ asksModel }) => asksModel);
   const timeLimitMs = timeLimitOf(program.parts, asksModels);
   return {
     resume: {
@@ -86,7 +86,7 @@ export interface ScheduleFlowParts {
 /** Setting the schedules, and what their reminders call. */
 export function scheduleFlows({ program, schedules, run }: ScheduleFlowParts): Record<string, RuntimeFlow> {
   const { module, parts, traits } = program;
-  const asksModels = schedules.targets.some((flow) => traits.get(flow)?.callsModels);
+  const asksModels = schedules.targets.some((flow) => traits.get(flow)?.asksModel);
   return {
     // Idempotent and without an answer, so whoever calls it does no harm.
     [SET_SCHEDULES_FLOW]: {

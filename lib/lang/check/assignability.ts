@@ -5,7 +5,7 @@ import { printType } from '../types/print-type.ts';
 import type { Type } from '../types/type.ts';
 import { fieldType } from '../types/type-table.ts';
 import type { Body } from './body.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../source/nearest.ts';
 
 export function checkExpr(body: Body, expr: Expr, expected: Type, code: DiagnosticCode = 'E300'): Type {
   const type = body.infer(expr, expected);

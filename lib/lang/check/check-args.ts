@@ -11,7 +11,7 @@ import { unify } from '../types/unify.ts';
 import { requireFit } from './assignability.ts';
 import type { Body } from './body.ts';
 import { requireBool } from './check-operator.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../source/nearest.ts';
 
 interface Parameter {
   readonly name: string;

@@ -14,7 +14,7 @@ import { EFFECT } from './effects.ts';
 import { boolConstant, checkFields, countConstant, LIMITS } from './field-rules.ts';
 import { assume } from './narrowing.ts';
 import { keywordSpan } from './keyword-span.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../source/nearest.ts';
 import { assignedNames } from './assigned-names.ts';
 
 type Of<Kind extends BlockStmt['kind']> = BlockStmt & { readonly kind: Kind };

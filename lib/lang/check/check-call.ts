@@ -14,7 +14,7 @@ import type { Resolution } from './checked.ts';
 import { exportedNames, isExported } from './declarations.ts';
 import { EFFECT } from './effects.ts';
 import { memoryOp, referenceOp } from './memory-ops.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../source/nearest.ts';
 
 type CallExpr = Expr & { readonly kind: 'call' };
 type FieldExpr = Expr & { readonly kind: 'field' };

@@ -7,7 +7,7 @@ import { checkArms } from './check-match.ts';
 import { EFFECT } from './effects.ts';
 import { anyValue, checkFields, durationValue, textListValue, textValue } from './field-rules.ts';
 import { keywordSpan } from './keyword-span.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../source/nearest.ts';
 
 type CheckpointBlock = BlockStmt & { readonly kind: 'checkpoint' };
 

@@ -17,7 +17,7 @@ import {
   setConstantType,
   textConstant,
 } from './field-rules.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../source/nearest.ts';
 
 type Of<Kind extends BlockStmt['kind']> = BlockStmt & { readonly kind: Kind };
 

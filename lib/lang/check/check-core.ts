@@ -33,7 +33,7 @@ import {
   textListConstant,
   wordConstant,
 } from './field-rules.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../source/nearest.ts';
 
 /** `body` is one for constants, in the scope of the entry file. */
 export function checkCore(body: Body, core: CoreNode): void {

@@ -10,7 +10,7 @@ import type { Binding, Body } from './body.ts';
 import { Coverage } from './coverage.ts';
 import type { Branch } from './flow-state.ts';
 import { assume, narrow } from './narrowing.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../source/nearest.ts';
 
 export interface MatchSubject {
   readonly type: Type;

@@ -13,7 +13,7 @@ import type { MethodReceiver } from './checked.ts';
 import { exportedNames } from './declarations.ts';
 import { EFFECT } from './effects.ts';
 import { narrowedType } from './narrowing.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../source/nearest.ts';
 
 type FieldExpr = Expr & { readonly kind: 'field' };
 

@@ -5,7 +5,7 @@ import { FUNCTION_SIGNATURES, HOST_SIGNATURES, LIBRARIES } from '../types/signat
 import type { Type } from '../types/type.ts';
 import type { Body, Variable } from './body.ts';
 import type { CallableDeclaration } from './declarations.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../source/nearest.ts';
 
 type RefExpr = Expr & { readonly kind: 'ref' };
 

@@ -6,7 +6,7 @@ import type { Type } from '../types/type.ts';
 import { reportNull } from './assignability.ts';
 import type { Body } from './body.ts';
 import { assume } from './narrowing.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../source/nearest.ts';
 
 type BinaryExpr = Expr & { readonly kind: 'binary' };
 

@@ -9,7 +9,7 @@ import { checkPlainArgs, inferLambdaBody } from './check-args.ts';
 import { callableNamed, visibleNames } from './check-name.ts';
 import { exportedNames, isExported } from './declarations.ts';
 import { EFFECT } from './effects.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../source/nearest.ts';
 import type { CallableHead } from './program-context.ts';
 
 /** Pipes lean to the left: they are walked, not entered. */

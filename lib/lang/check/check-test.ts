@@ -5,7 +5,7 @@ import type { Type } from '../types/type.ts';
 import { Body, type Binding, type BodyPasses } from './body.ts';
 import { bindName } from './check-assign.ts';
 import type { ModuleScope } from './declarations.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../source/nearest.ts';
 import type { ProgramContext } from './program-context.ts';
 
 /** What `@then` knows besides the names of the test. */

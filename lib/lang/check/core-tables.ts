@@ -4,7 +4,7 @@ import type { CoreNode, Name, SignatureNode } from '../syntax/ast.ts';
 import { NULL } from '../types/construct.ts';
 import type { CheckedPlugin, CheckedSignature } from './checked.ts';
 import { type Declarations, type ModuleScope, reportDuplicate } from './declarations.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../source/nearest.ts';
 import type { CoreTables } from './program-context.ts';
 import type { TypeResolver } from './resolve-type.ts';
 

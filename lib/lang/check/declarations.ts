@@ -17,7 +17,7 @@ import type {
   TypeDeclNode,
 } from '../syntax/ast.ts';
 import { brokenPlaces, isSyntaxError, withoutFollowUps } from './follow-ups.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../source/nearest.ts';
 import type { LoadedModule, LoadedProgram } from './resolve-modules.ts';
 
 export interface ModuleScope {

@@ -6,7 +6,7 @@ import { arrayOf, BOOL, DURATION, DYNAMIC, STRING, unionOf } from '../types/cons
 import { printType } from '../types/print-type.ts';
 import type { Body } from './body.ts';
 import { constantOf, wordOf } from './constant.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../source/nearest.ts';
 
 export type FieldRule = (body: Body, value: Expr, name: string) => void;
 export interface FieldRules {

@@ -24,7 +24,7 @@ import { inferRef } from './check-name.ts';
 import { inferBinary, inferUnary, requireBool } from './check-operator.ts';
 import { inferPipe } from './check-pipe.ts';
 import { assume } from './narrowing.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../source/nearest.ts';
 
 /** Deeper trees than the parser allows are not entered: the machine's stack ends somewhere. */
 const DEPTH_MAX = 600;

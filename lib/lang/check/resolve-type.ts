@@ -21,7 +21,7 @@ import {
   reportDuplicate,
   type TypeDeclaration,
 } from './declarations.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../source/nearest.ts';
 
 const TYPE_WORDS: readonly string[] = [...PRIMITIVES.keys(), 'array', 'map', 'enum'];
 

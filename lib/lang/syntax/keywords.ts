@@ -1,5 +1,5 @@
 // The reserved words of version 0.1, and which of them mean something where.
-import { nearestName } from '../check/nearest.ts';
+import { nearestName } from '../source/nearest.ts';
 import { AT_FIRST, T as KINDS, WORD_FIRST, WORD_LAST } from './token.ts';
 
 // Copies, for speed (token.ts, K3).

@@ -1,6 +1,6 @@
 // Blocks of fields, and the rules for them: E110 to E113.
 import type { Span } from '../source/source-text.ts';
-import { nearestName } from '../check/nearest.ts';
+import { nearestName } from '../source/nearest.ts';
 import type { FieldNode, Name } from './ast.ts';
 import type { FieldRules } from './block-fields.ts';
 import { StatementParser } from './parse-statement.ts';

@@ -1,14 +1,19 @@
-// What each flow does by itself and with all that it calls; many rules ask for it.
+// What each flow may do, by itself and with all that it calls: pure, over the IR. The verifier's rules ask for it, and hosts
+// that have to know before a flow runs.
 import type { IRBlock, IRFlow, IRModule, IRStmt } from '../ir/ir.ts';
-import { walkFlow } from './walk.ts';
 
 export interface FlowFacts {
-  /** Asks a model. */
+  /** Asks a model, which takes its time. */
   readonly asksModel: boolean;
   /** Does something that another run would do otherwise: time, chance, other Cores. */
   readonly isNondeterministic: boolean;
   /** May be suspended: a checkpoint, or `flag_and_checkpoint`. */
   readonly maySuspend: boolean;
+  readonly emits: boolean;
+  readonly usesMemory: boolean;
+  /** Asks somebody outside: models, plugins, other Cores. */
+  readonly mayWait: boolean;
+  /** What it calls itself, in statements and in expressions. */
   readonly calls: ReadonlySet<string>;
 }
 
@@ -38,47 +43,106 @@ export function isSearch(stmt: IRStmt): boolean {
 /** By name, over all flows and functions; what is called is counted in. Linear but for the closure. */
 export function factsOf(module: IRModule): ReadonlyMap<string, FlowFacts> {
   const own = new Map([...module.flows, ...module.functions].map((flow) => [flow.name, ownFacts(flow)]));
-  const facts = new Map<string, FlowFacts>();
-  for (const [name, mine] of own) {
-    if (mine.calls.size === 0) {
-      facts.set(name, mine);
-      continue;
-    }
-    const reached = reachedFrom(name, own);
-    const some = (test: (other: FlowFacts) => boolean): boolean =>
-      test(mine) || [...reached].some((other) => test(own.get(other) ?? mine));
-    facts.set(name, {
-      asksModel: some(({ asksModel }) => asksModel),
-      isNondeterministic: some(({ isNondeterministic }) => isNondeterministic),
-      maySuspend: some(({ maySuspend }) => maySuspend),
-      calls: mine.calls,
-    });
+  return new Map([...own.keys()].map((name) => [name, withCalled(name, own)]));
+}
+
+type Found = { -readonly [K in Exclude<keyof FlowFacts, 'calls'>]: boolean } & {
+  readonly calls: Set<string>;
+};
+
+function noFacts(calls: Iterable<string> = []): Found {
+  return {
+    asksModel: false,
+    isNondeterministic: false,
+    maySuspend: false,
+    emits: false,
+    usesMemory: false,
+    mayWait: false,
+    calls: new Set(calls),
+  };
+}
+
+function withCalled(name: string, own: ReadonlyMap<string, Found>): FlowFacts {
+  const mine = own.get(name) ?? noFacts();
+  if (mine.calls.size === 0) return mine;
+  const facts = noFacts(mine.calls);
+  const reached = new Set([name]);
+  for (const at of reached) {
+    const found = own.get(at);
+    if (!found) continue;
+    for (const called of found.calls) reached.add(called);
+    facts.asksModel ||= found.asksModel;
+    facts.isNondeterministic ||= found.isNondeterministic;
+    facts.maySuspend ||= found.maySuspend;
+    facts.emits ||= found.emits;
+    facts.usesMemory ||= found.usesMemory;
+    facts.mayWait ||= found.mayWait;
   }
   return facts;
 }
 
-function reachedFrom(name: string, own: ReadonlyMap<string, FlowFacts>): ReadonlySet<string> {
-  const reached = new Set(own.get(name)?.calls);
-  for (const at of reached) for (const next of own.get(at)?.calls ?? []) reached.add(next);
-  return reached;
+/**
+ * Every node of the tree (`flag_and_checkpoint` is an action of `on_failure`), whatever it stands in, so that a new kind of
+ * block or expression cannot be forgotten here. Not entered: literals, whose value is anything.
+ */
+function ownFacts(flow: IRFlow): Found {
+  const found = noFacts();
+  const open: unknown[] = [flow.body, flow.params];
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    if (!Array.isArray(node)) {
+      const { kind } = node as { readonly kind?: unknown };
+      if (kind === 'literal') continue;
+      if (typeof kind === 'string') note(node as Node, found);
+    }
+    const parts = node as Readonly<Record<string, unknown>>;
+    for (const name in parts) {
+      const part = parts[name];
+      if (typeof part === 'object' && part !== null) open.push(part);
+    }
+  }
+  return found;
 }
 
-function ownFacts(flow: IRFlow): FlowFacts {
-  let asksModel = false;
-  let isNondeterministic = false;
-  let maySuspend = false;
-  const calls = new Set<string>();
-  walkFlow(flow, {
-    block(block) {
-      asksModel ||= isModelBlock(block);
-      maySuspend ||= isSuspending(block);
-      isNondeterministic ||= block.kind === 'core_call' || block.kind === 'await_responses';
-    },
-    stmt(stmt) {
-      asksModel ||= isSearch(stmt);
-      isNondeterministic ||= isUndetermined(stmt);
-      if (stmt.kind === 'flow_call') calls.add(stmt.flow);
-    },
-  });
-  return { asksModel, isNondeterministic, maySuspend, calls };
+interface Node {
+  readonly kind: string;
+  readonly flow?: unknown;
+  readonly op?: unknown;
+  readonly name?: unknown;
+}
+
+function note({ kind, flow, op, name }: Node, found: Found): void {
+  switch (kind) {
+    case 'checkpoint':
+    case 'flag_and_checkpoint':
+      found.maySuspend = true;
+      break;
+    case 'flexible':
+    case 'guarded':
+    case 'model_call':
+    case 'reference_search':
+      found.asksModel = found.mayWait = true;
+      break;
+    case 'memory_op':
+      found.usesMemory = true;
+      if (op === 'search') found.asksModel = found.mayWait = true;
+      break;
+    case 'core_call':
+    case 'await_responses':
+      found.isNondeterministic = found.mayWait = true;
+      break;
+    case 'plugin_call':
+      found.mayWait = true;
+      break;
+    case 'host_call':
+      if (typeof name === 'string' && UNDETERMINED.has(name)) found.isNondeterministic = true;
+      break;
+    case 'emit':
+      found.emits = true;
+      break;
+    case 'flow_call':
+    case 'pure_call':
+      if (typeof flow === 'string') found.calls.add(flow);
+      break;
+    default:
+  }
 }

@@ -124,6 +124,16 @@ const CASES: readonly (readonly [title: string, program: string, errors: readonl
     ['E409 5', 'E409 8'],
   ],
   [
+    'transformers that call each other in lambdas',
+    core(
+      '',
+      `@transformer a(xs: array[int]): int {\nreturn xs.map(x => b([x])).sum()\n}
+@transformer b(xs: array[int]): int {\nreturn if xs.length == 0 { 0 } else { xs.sum(x => a([x])) }\n}
+@flow f(): int {\nreturn a([1])\n}`,
+    ),
+    ['E409 5', 'E409 8'],
+  ],
+  [
     'a search without a model for embeddings',
     core(
       `${MODELS}\ninstance = :entity(key = "id")\n@memory { notes: array[string] }`,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { coreNamed, kebabOf, pascalOf, traitsOf } from '../../../silo/internal.ts';
+import { factsOf } from '../../../lib/lang/index.ts';
+import { coreNamed, kebabOf, pascalOf } from '../../../silo/internal.ts';
 import { checkpoint, emit, flow, literal, memory, program, rigid } from './ir-programs.ts';
 
 describe('Traits of flows', () => {
@@ -13,7 +14,7 @@ describe('Traits of flows', () => {
         flow('apart', {}, [rigid(memory('read', 'total', [], 'x'))]),
       ],
     });
-    const traits = traitsOf(module);
+    const traits = factsOf(module);
     assert.equal(traits.get('outer')?.maySuspend, true);
     assert.equal(traits.get('apart')?.maySuspend, false);
     assert.equal(traits.get('apart')?.usesMemory, true);
@@ -25,7 +26,7 @@ describe('Traits of flows', () => {
       name: 'Circle',
       flows: [flow('a', {}, [call('b')]), flow('b', {}, [call('a'), rigid(emit('e', {}))])],
     });
-    assert.equal(traitsOf(module).get('a')?.emits, true);
+    assert.equal(factsOf(module).get('a')?.emits, true);
   });
 
   it('checkpoints in arms, branches, catches and actions of failures, are found', () => {
@@ -47,7 +48,7 @@ describe('Traits of flows', () => {
       [rigid({ kind: 'if', condition: literal(true), then: [{ kind: 'block', block: checkpoint('x') }] })],
     ];
     for (const body of inside)
-      assert.equal(traitsOf(program({ name: 'P', flows: [flow('f', {}, body)] })).get('f')?.maySuspend, true);
+      assert.equal(factsOf(program({ name: 'P', flows: [flow('f', {}, body)] })).get('f')?.maySuspend, true);
   });
 });
 
