@@ -140,7 +140,11 @@ export class Body {
     const { purePlace: place, report } = this;
     if (place !== undefined) this.pureCalls.push({ callable, span, place, report });
     // What is called may change memory.
-    else if (this.flow.get('memory')) this.flow.set('memory', undefined);
+    else this.forgetMemory();
+  }
+
+  forgetMemory(): void {
+    if (this.flow.get('memory') !== IS_SET) this.flow.set('memory', IS_SET);
   }
 
   inPurePlace<T>(place: string, run: () => T): T {

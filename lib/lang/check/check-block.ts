@@ -186,7 +186,7 @@ function forgetAssigned(body: Body, statements: readonly Stmt[]): void {
     const variable = body.variables.get(name);
     if (fact && variable) body.flow.set(name, { set: fact.set });
   }
-  if (body.flow.get('memory')) body.flow.set('memory', undefined);
+  body.forgetMemory();
 }
 
 // ---- Try ----

@@ -23,9 +23,15 @@ export interface Branch {
 
 export const NO_CHANGES: Branch['changes'] = new Map();
 
+/** What is always there: nothing known of it is not the same as a variable that is not set. */
+const ALWAYS_SET: readonly (readonly [string, Fact])[] = ['memory', 'config', 'reference'].map((root) => [
+  root,
+  IS_SET,
+]);
+
 export class FlowState {
   /** Names are never taken out: deleting and adding again is slow in a large map. */
-  readonly #facts = new Map<string, Fact | undefined>();
+  readonly #facts = new Map<string, Fact | undefined>(ALWAYS_SET);
   /** What was set, and what was known before; in two lists of the same length. */
   readonly #trailNames: string[] = [];
   readonly #trailFacts: (Fact | undefined)[] = [];
