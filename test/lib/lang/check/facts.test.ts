@@ -17,4 +17,39 @@ describe('ScaiCore checker: facts', () => {
       'if n > 0 { if memory.open == null { return 0 } } else { if memory.open == null { return 1 } }\nreturn memory.open.price',
     ],
   });
+
+  runCases('Right sides', {
+    'of &&, a call may change what the left side looked at, E311': [
+      `${KNOWN}if memory.open != items[0] && touch(1) > 0 { return 0 }\nreturn memory.open.price`,
+      'E311 4:8',
+    ],
+    'of &&, what was looked at before a call is not known, E311': [
+      'if memory.open != null && touch(1) > 0 { return memory.open.price }',
+      'E311 2:49',
+    ],
+    'of &&, what was looked at behind a call is known': [
+      'if touch(1) > 0 && memory.open != null { return memory.open.price }',
+    ],
+    'of &&, a call changes no variable': [
+      'if maybe != null && good(maybe) { return maybe.length }\nif maybe != null && touch(1) > 0 { return maybe.length }',
+    ],
+    'of ==, a call, E311': [
+      'if maybe == memory.names[touch(1)] { return 0 }\nif memory.open == find(n) { return memory.open.price }\nreturn 1\n}\n@transformer find(n: int): Item {\nreturn { name: "a", price: 1.50, kind: :small }',
+      'E311 3:36',
+    ],
+    'of ??, may not be done, E311': [
+      'x: string? = null\ny = maybe ?? match n {\n1 => {\nx = "a"\n"b"\n}\n_ => {\nx = "a"\n"b"\n}\n}\nreturn [x.length, y.length]',
+      'E311 13:9',
+    ],
+    'of &&, may set a variable to null, E311': [
+      'x: string? = "a"\ny = n > 0 && match n {\n1 => {\nx = null\ntrue\n}\n_ => false\n}\nreturn [x.length.to_string(), y.to_string()]',
+      'E311 10:9',
+    ],
+    'of && and ||, what is known from the left': [
+      'a = maybe != null && maybe.length > 1 && maybe.length < 9\nb = maybe == null || maybe.length > 1 || maybe.length < 9\nreturn [a, b]',
+    ],
+    'of a sum, are always done': [
+      'x: string? = null\ny = 1 + match n {\n1 => {\nx = "a"\n1\n}\n_ => {\nx = "b"\n2\n}\n}\nreturn x.length + y',
+    ],
+  });
 });
