@@ -52,4 +52,17 @@ describe('ScaiCore checker: facts', () => {
       'x: string? = null\ny = 1 + match n {\n1 => {\nx = "a"\n1\n}\n_ => {\nx = "b"\n2\n}\n}\nreturn x.length + y',
     ],
   });
+
+  const MATCH = 'match n {\n1 => {\nx = null\n1\n}\n_ => 2\n}';
+  runCases('Loops', {
+    'that set to null in a match, E311': [
+      `x: string? = "a"\n@foreach i in [1, 2] {\ny = [x.length, i]\nz = ${MATCH}\nlog([y, z])\n}`,
+      'E311 4:6',
+    ],
+    'that set to null in a match inside of an expression, E311': [
+      `x: string? = "a"\n@while n > 1 (max_iterations = 2) {\nz = [1 + ${MATCH}]\nlog(z)\n}\nreturn x.length`,
+      'E311 13:8',
+    ],
+    'that set nothing': ['x: string? = "a"\n@foreach i in [1, 2] {\nlog([x.length, i])\n}\nreturn x.length'],
+  });
 });
