@@ -12,6 +12,7 @@ import { checkModelBlock } from './check-model-block.ts';
 import { requireBool } from './check-operator.ts';
 import { EFFECT } from './effects.ts';
 import { boolConstant, checkFields, countConstant, LIMITS } from './field-rules.ts';
+import type { Branch } from './flow-state.ts';
 import { assume } from './narrowing.ts';
 import { keywordSpan } from './keyword-span.ts';
 import { didYouMean } from './nearest.ts';
@@ -201,11 +202,12 @@ function checkTry(body: Body, block: Of<'try'>): Type {
   const { table } = body.program;
   compound(body, block, '@try');
   let value: Type = NEVER;
-  const branches = [
-    body.branch(() => {
-      value = body.statements(block.body);
-    }),
-  ];
+  const memoryWrites = body.memoryWrites;
+  const whole = body.branch(() => {
+    value = body.statements(block.body);
+  });
+  const branches = [whole];
+  const mayWriteMemory = body.memoryWrites > memoryWrites;
   for (const { error, binding, body: statements } of block.catches) {
     if (error && !Object.hasOwn(ERROR_TYPES, error.text)) {
       const hint = didYouMean(error.text, Object.keys(ERROR_TYPES));
@@ -213,10 +215,8 @@ function checkTry(body: Body, block: Of<'try'>): Type {
     }
     branches.push(
       body.branch(() => {
-        // The error may have come before or after anything in the body.
-        for (const [name, fact] of branches[0]?.changes ?? [])
-          if (fact && body.variables.has(name))
-            body.flow.set(name, { set: body.flow.get(name)?.set ?? 'maybe' });
+        forgetBroken(body, block.body, whole);
+        if (mayWriteMemory) body.forgetMemory();
         const bindings = binding ? [{ name: binding, type: ERROR_VALUE, kind: 'local' as const }] : [];
         value = table.join(
           value,
@@ -227,4 +227,13 @@ function checkTry(body: Body, block: Of<'try'>): Type {
   }
   body.merge(branches);
   return value.kind === 'never' ? NULL : value;
+}
+
+/** The error may have come before or after anything in the body, also on a way that does not reach its end. */
+function forgetBroken(body: Body, statements: readonly Stmt[], whole: Branch): void {
+  for (const name of assignedNames(statements, body.program.assignedNames)) {
+    const before = body.flow.get(name);
+    if (body.variables.has(name) && (before ?? whole.changes.get(name)))
+      body.flow.set(name, { set: before?.set ?? 'maybe' });
+  }
 }

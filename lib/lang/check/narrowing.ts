@@ -50,6 +50,7 @@ export function narrow(body: Body, expr: Expr, type: Type): void {
 export function narrowAssigned(body: Body, target: Expr, type: Type | undefined): void {
   body.writes += 1;
   const at = pathOf(target);
+  if (at?.root === 'memory') body.memoryWrites += 1;
   if (!at) {
     forget(body, target);
     return;

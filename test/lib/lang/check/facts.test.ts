@@ -65,4 +65,22 @@ describe('ScaiCore checker: facts', () => {
     ],
     'that set nothing': ['x: string? = "a"\n@foreach i in [1, 2] {\nlog([x.length, i])\n}\nreturn x.length'],
   });
+
+  runCases('Catches', {
+    'of what was set to null on a way that failed, E311': [
+      'x: string? = "a"\n@try {\nif n > 0 {\nx = null\nfail("e")\n}\n} @catch {\nreturn x.length\n}',
+      'E311 9:8',
+    ],
+    'of memory that was written, E311': [
+      `${KNOWN}@try {\nmemory.open = null\nfail("e")\n} @catch {\nreturn memory.open.price\n}`,
+      'E311 7:8',
+    ],
+    'of memory that what was called may have written, E311': [
+      `${KNOWN}@try {\nif touch(n) > 1 { fail("e") }\n} @catch {\nreturn memory.open.price\n}`,
+      'E311 6:8',
+    ],
+    'of what was not written': [
+      `${KNOWN}x: string? = "a"\n@try {\nif x == text || memory.open == items[1] { fail("e") }\n} @catch {\nreturn [memory.open.price, x.length]\n}`,
+    ],
+  });
 });
