@@ -64,7 +64,7 @@ function checkDebug(body: Body, block: Of<'rigid' | 'debug'>): Type {
     value = body.statements(block.body);
   });
   body.merge([run, body.branch(() => undefined)]);
-  return value;
+  return body.program.table.join(value, NULL);
 }
 
 // ---- Parallel ----

@@ -83,4 +83,8 @@ describe('ScaiCore checker: facts', () => {
       `${KNOWN}x: string? = "a"\n@try {\nif x == text || memory.open == items[1] { fail("e") }\n} @catch {\nreturn [memory.open.price, x.length]\n}`,
     ],
   });
+
+  runCases('Debugging', {
+    'gives nothing where it is left out, E311': ['x = @debug { 5 }\nreturn x + 1', 'E311 3:8'],
+  });
 });
