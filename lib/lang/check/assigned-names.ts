@@ -6,7 +6,7 @@ export type AssignedNames = Map<readonly Stmt[], ReadonlySet<string>>;
 /** Anything in a tree: only what is looked for has to be known here. */
 interface Node {
   readonly kind?: string;
-  readonly target?: Expr;
+  readonly target?: Expr | Name;
   readonly binding?: Name;
 }
 
@@ -35,8 +35,8 @@ export function assignedNames(statements: readonly Stmt[], known: AssignedNames)
   return names;
 }
 
-function rootOf(target: Expr | undefined): string | undefined {
-  let root = target;
+function rootOf(target: Node['target']): string | undefined {
+  let root = target && 'kind' in target ? target : undefined;
   while (root?.kind === 'field' || root?.kind === 'index') root = root.object;
   return root?.kind === 'ref' ? root.name : undefined;
 }
