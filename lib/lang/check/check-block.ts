@@ -6,6 +6,7 @@ import { arrayOf, DYNAMIC, NEVER, NULL, objectOf, STRING } from '../types/constr
 import { printType } from '../types/print-type.ts';
 import type { Type } from '../types/type.ts';
 import type { Body, LoopContext } from './body.ts';
+import { bindName } from './check-assign.ts';
 import { checkCheckpoint } from './check-checkpoint.ts';
 import { checkAwait, checkCoreCall } from './check-core-call.ts';
 import { checkModelBlock } from './check-model-block.ts';
@@ -75,23 +76,43 @@ function checkParallel(body: Body, block: Of<'parallel'>): Type {
   checkFields(body, '@parallel', block.span, block.options, PARALLEL);
   compound(body, block, '@parallel');
   const results = new Map<string, Type>();
+  const { memoryWrites } = body;
   const branches = block.body.map((stmt) =>
     body.branch(() => {
       const name = branchName(stmt);
       const loop: LoopContext = { kind: 'parallel', yielded: NEVER };
       body.loops.push(loop);
+      body.flow.set(YIELDED, undefined);
       body.statements([stmt]);
       body.loops.pop();
       if (name === undefined) return;
       const variable = body.variables.get(name);
       const bound = body.flow.get(name)?.type ?? variable?.declared ?? DYNAMIC;
-      results.set(name, loop.yielded.kind === 'never' ? bound : loop.yielded);
+      const isYielded = body.flow.get(YIELDED)?.set === 'yes';
+      const value = isYielded ? loop.yielded : body.program.table.join(bound, loop.yielded);
+      // What is yielded is what the name stands for, too.
+      if (loop.yielded.kind !== 'never') bindYielded(body, stmt, value);
+      results.set(name, value);
       if (variable) variable.isRead = true;
     }),
   );
-  // All of them run, so what each sets is set, and none sees what another sets.
-  for (const branch of branches) body.flow.apply(branch);
+  body.flow.applyAll(branches, body.program.table);
+  // Memory is one for all branches, and they write it in any order.
+  if (body.memoryWrites > memoryWrites) body.forgetMemory();
   return objectOf([...results].map(([name, type]) => ({ name, type })));
+}
+
+/** The fact that a branch has yielded; no variable has this name. */
+const YIELDED = 'yield';
+
+function bindYielded(body: Body, stmt: Stmt, type: Type): void {
+  if (stmt.kind === 'assign' || !('binding' in stmt) || !stmt.binding) return;
+  const { text } = stmt.binding;
+  const variable = body.variables.get(text);
+  if (!variable) return;
+  if (variable.isInferred) variable.declared = body.program.table.join(variable.declared, type);
+  else if (!body.program.table.isAssignable(type, variable.declared)) bindName(body, stmt.binding, type);
+  body.flow.set(text, { set: 'yes', type: variable.isInferred ? type : undefined });
 }
 
 function branchName(stmt: Stmt): string | undefined {

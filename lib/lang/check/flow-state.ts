@@ -68,6 +68,21 @@ export class FlowState {
     for (const [name, fact] of branch.changes) this.set(name, fact);
   }
 
+  /** Goes on behind branches that have all run; of what several may have written, any may be the last. */
+  applyAll(branches: readonly Branch[], table: TypeTable): void {
+    const seen = new Map<string, Fact>();
+    for (const { changes } of branches)
+      for (const [name, fact] of changes) {
+        const other = seen.get(name);
+        if (fact && other) {
+          const set = fact.set === 'yes' || other.set === 'yes' ? 'yes' : 'maybe';
+          this.set(name, { ...mergeFacts(other, fact, table), set });
+        } else this.set(name, fact ?? other);
+        const now = this.#facts.get(name);
+        if (now) seen.set(name, now);
+      }
+  }
+
   /** Goes on where the branches meet: with what those that arrive here have in common. */
   merge(branches: readonly Branch[], table: TypeTable): void {
     const arriving = branches.filter(({ isReachable }) => isReachable);

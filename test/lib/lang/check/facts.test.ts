@@ -87,4 +87,23 @@ describe('ScaiCore checker: facts', () => {
   runCases('Debugging', {
     'gives nothing where it is left out, E311': ['x = @debug { 5 }\nreturn x + 1', 'E311 3:8'],
   });
+
+  runCases('Parallel', {
+    'two branches that set one variable, E311': [
+      'x: string? = "a"\nr = @parallel {\na = @rigid {\nx = null\n1\n}\nb = @rigid {\nx = "a"\n2\n}\n}\nreturn [x.length, r.a]',
+      'E311 13:9',
+    ],
+    'a call in one branch, memory set in another, E311': [
+      'r = @parallel {\na = touch(1)\nb = @rigid {\nmemory.open = items[0]\n2\n}\n}\nlog(r.a)\nreturn memory.open.price',
+      'E311 10:8',
+    ],
+    'what a branch yields is what its name stands for, E308': [
+      'r = @parallel {\na = @rigid {\nyield "a"\n2\n}\n}\nlog(r.a.length)\nreturn [a.length, a + 1]',
+      'E308 9:19',
+    ],
+    'what a branch may yield, E308': [
+      'r = @parallel {\na = @rigid {\nif n > 1 { yield "a" }\n2\n}\n}\nreturn r.a * 2',
+      'E308 8:8',
+    ],
+  });
 });
