@@ -87,6 +87,11 @@ export class Body {
   hasReturned = false;
   /** A statement that begins with a name nobody knows: it may be the `return` that seems to be missing. */
   hasUnknownStatement = false;
+  /** How often variables and fields were written, and how often memory may have been, by what is called. */
+  writes = 0;
+  memoryWrites = 0;
+  /** Operators whose right side writes, and what: what their left side tells may be over when both are known. */
+  readonly unsteady = new Map<Expr, 'memory' | 'all'>();
 
   constructor(
     program: ProgramContext,
@@ -140,7 +145,12 @@ export class Body {
     const { purePlace: place, report } = this;
     if (place !== undefined) this.pureCalls.push({ callable, span, place, report });
     // What is called may change memory.
-    else if (this.flow.get('memory')) this.flow.set('memory', undefined);
+    else this.forgetMemory();
+  }
+
+  forgetMemory(): void {
+    this.memoryWrites += 1;
+    if (this.flow.get('memory') !== IS_SET) this.flow.set('memory', IS_SET);
   }
 
   inPurePlace<T>(place: string, run: () => T): T {

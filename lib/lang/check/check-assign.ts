@@ -130,6 +130,7 @@ interface Bound {
 /** Gives a name a value; the first time, that declares the variable. */
 export function bindName(body: Body, name: Name, type: Type, bound: Bound = {}): void {
   if (!isFreeName(body, name)) return;
+  body.writes += 1;
   const variable = body.variables.get(name.text);
   const fact = body.flow.get(name.text);
   if (variable && fact) {

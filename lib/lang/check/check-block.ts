@@ -6,12 +6,14 @@ import { arrayOf, DYNAMIC, NEVER, NULL, objectOf, STRING } from '../types/constr
 import { printType } from '../types/print-type.ts';
 import type { Type } from '../types/type.ts';
 import type { Body, LoopContext } from './body.ts';
+import { bindName } from './check-assign.ts';
 import { checkCheckpoint } from './check-checkpoint.ts';
 import { checkAwait, checkCoreCall } from './check-core-call.ts';
 import { checkModelBlock } from './check-model-block.ts';
 import { requireBool } from './check-operator.ts';
 import { EFFECT } from './effects.ts';
 import { boolConstant, checkFields, countConstant, LIMITS } from './field-rules.ts';
+import type { Branch } from './flow-state.ts';
 import { assume } from './narrowing.ts';
 import { keywordSpan } from './keyword-span.ts';
 import { didYouMean } from '../source/nearest.ts';
@@ -63,7 +65,7 @@ function checkDebug(body: Body, block: Of<'rigid' | 'debug'>): Type {
     value = body.statements(block.body);
   });
   body.merge([run, body.branch(() => undefined)]);
-  return value;
+  return body.program.table.join(value, NULL);
 }
 
 // ---- Parallel ----
@@ -74,23 +76,43 @@ function checkParallel(body: Body, block: Of<'parallel'>): Type {
   checkFields(body, '@parallel', block.span, block.options, PARALLEL);
   compound(body, block, '@parallel');
   const results = new Map<string, Type>();
+  const { memoryWrites } = body;
   const branches = block.body.map((stmt) =>
     body.branch(() => {
       const name = branchName(stmt);
       const loop: LoopContext = { kind: 'parallel', yielded: NEVER };
       body.loops.push(loop);
+      body.flow.set(YIELDED, undefined);
       body.statements([stmt]);
       body.loops.pop();
       if (name === undefined) return;
       const variable = body.variables.get(name);
       const bound = body.flow.get(name)?.type ?? variable?.declared ?? DYNAMIC;
-      results.set(name, loop.yielded.kind === 'never' ? bound : loop.yielded);
+      const isYielded = body.flow.get(YIELDED)?.set === 'yes';
+      const value = isYielded ? loop.yielded : body.program.table.join(bound, loop.yielded);
+      // What is yielded is what the name stands for, too.
+      if (loop.yielded.kind !== 'never') bindYielded(body, stmt, value);
+      results.set(name, value);
       if (variable) variable.isRead = true;
     }),
   );
-  // All of them run, so what each sets is set, and none sees what another sets.
-  for (const branch of branches) body.flow.apply(branch);
+  body.flow.applyAll(branches, body.program.table);
+  // Memory is one for all branches, and they write it in any order.
+  if (body.memoryWrites > memoryWrites) body.forgetMemory();
   return objectOf([...results].map(([name, type]) => ({ name, type })));
+}
+
+/** The fact that a branch has yielded; no variable has this name. */
+const YIELDED = 'yield';
+
+function bindYielded(body: Body, stmt: Stmt, type: Type): void {
+  if (stmt.kind === 'assign' || !('binding' in stmt) || !stmt.binding) return;
+  const { text } = stmt.binding;
+  const variable = body.variables.get(text);
+  if (!variable) return;
+  if (variable.isInferred) variable.declared = body.program.table.join(variable.declared, type);
+  else if (!body.program.table.isAssignable(type, variable.declared)) bindName(body, stmt.binding, type);
+  body.flow.set(text, { set: 'yes', type: variable.isInferred ? type : undefined });
 }
 
 function branchName(stmt: Stmt): string | undefined {
@@ -186,7 +208,7 @@ function forgetAssigned(body: Body, statements: readonly Stmt[]): void {
     const variable = body.variables.get(name);
     if (fact && variable) body.flow.set(name, { set: fact.set });
   }
-  if (body.flow.get('memory')) body.flow.set('memory', undefined);
+  body.forgetMemory();
 }
 
 // ---- Try ----
@@ -201,11 +223,12 @@ function checkTry(body: Body, block: Of<'try'>): Type {
   const { table } = body.program;
   compound(body, block, '@try');
   let value: Type = NEVER;
-  const branches = [
-    body.branch(() => {
-      value = body.statements(block.body);
-    }),
-  ];
+  const memoryWrites = body.memoryWrites;
+  const whole = body.branch(() => {
+    value = body.statements(block.body);
+  });
+  const branches = [whole];
+  const mayWriteMemory = body.memoryWrites > memoryWrites;
   for (const { error, binding, body: statements } of block.catches) {
     if (error && !Object.hasOwn(ERROR_TYPES, error.text)) {
       const hint = didYouMean(error.text, Object.keys(ERROR_TYPES));
@@ -213,10 +236,8 @@ function checkTry(body: Body, block: Of<'try'>): Type {
     }
     branches.push(
       body.branch(() => {
-        // The error may have come before or after anything in the body.
-        for (const [name, fact] of branches[0]?.changes ?? [])
-          if (fact && body.variables.has(name))
-            body.flow.set(name, { set: body.flow.get(name)?.set ?? 'maybe' });
+        forgetBroken(body, block.body, whole);
+        if (mayWriteMemory) body.forgetMemory();
         const bindings = binding ? [{ name: binding, type: ERROR_VALUE, kind: 'local' as const }] : [];
         value = table.join(
           value,
@@ -227,4 +248,13 @@ function checkTry(body: Body, block: Of<'try'>): Type {
   }
   body.merge(branches);
   return value.kind === 'never' ? NULL : value;
+}
+
+/** The error may have come before or after anything in the body, also on a way that does not reach its end. */
+function forgetBroken(body: Body, statements: readonly Stmt[], whole: Branch): void {
+  for (const name of assignedNames(statements, body.program.assignedNames)) {
+    const before = body.flow.get(name);
+    if (body.variables.has(name) && (before ?? whole.changes.get(name)))
+      body.flow.set(name, { set: before?.set ?? 'maybe' });
+  }
 }

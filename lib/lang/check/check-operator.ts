@@ -5,6 +5,7 @@ import { printType } from '../types/print-type.ts';
 import type { Type } from '../types/type.ts';
 import { reportNull } from './assignability.ts';
 import type { Body } from './body.ts';
+import { NO_CHANGES } from './flow-state.ts';
 import { assume } from './narrowing.ts';
 import { didYouMean } from '../source/nearest.ts';
 
@@ -16,16 +17,35 @@ export function inferBinary(body: Body, expr: BinaryExpr, expected: Type | undef
   let first: Expr = expr;
   for (; first.kind === 'binary'; first = first.left) chain.push(first);
   let type = body.infer(first, expr.op === '??' ? expected : undefined);
-  const mark = body.flow.mark();
+  let mark = body.flow.mark();
+  let { writes, memoryWrites } = body;
   for (let node = chain.pop(); node; node = chain.pop()) {
+    const [writesBefore, memoryWritesBefore] = [body.writes, body.memoryWrites];
     type = inferOne(body, node, type, expected);
     body.program.setType(node, type);
+    if (body.writes > writesBefore) body.unsteady.set(node, 'all');
+    else if (body.memoryWrites > memoryWritesBefore) body.unsteady.set(node, 'memory');
     const next = chain.at(-1);
     // What `a && b` tells holds for c in `a && b && c`, and ends with the last `&&`.
-    const tells = node.op === '&&' || node.op === '||';
-    if (tells && next?.op !== node.op) body.flow.rewind(mark);
+    if (maySkip(node.op) && next?.op !== node.op) {
+      const { changes } = body.flow.rewind(mark);
+      // What stands on the right may have been done or not.
+      if (body.writes > writes || body.memoryWrites > memoryWrites)
+        body.merge([{ changes, isReachable: true }, NOTHING_DONE]);
+    }
+    if (next && !maySkip(node.op)) {
+      mark = body.flow.mark();
+      ({ writes, memoryWrites } = body);
+    }
   }
   return type;
+}
+
+const NOTHING_DONE = { changes: NO_CHANGES, isReachable: true };
+
+/** Whether the left side may be all that is looked at. */
+function maySkip(op: BinaryExpr['op']): boolean {
+  return op === '&&' || op === '||' || op === '??';
 }
 
 function inferOne(body: Body, node: BinaryExpr, left: Type, expected: Type | undefined): Type {

@@ -9,6 +9,7 @@ import { checkBlock } from './check-block.ts';
 import { checkArms } from './check-match.ts';
 import { requireBool } from './check-operator.ts';
 import { EFFECT } from './effects.ts';
+import { IS_SET } from './flow-state.ts';
 import { warnConstant } from './infer.ts';
 import { assume } from './narrowing.ts';
 
@@ -150,7 +151,10 @@ function checkYield(body: Body, stmt: Of<'yield'>): void {
   const type = body.infer(stmt.value);
   const loop = nearest(body, (kind) => kind !== 'while');
   if (!loop) body.error('E310', stmt.span, "'yield' can only stand in @foreach and @parallel");
-  else loop.yielded = body.program.table.join(loop.yielded, widen(type));
+  else {
+    loop.yielded = body.program.table.join(loop.yielded, widen(type));
+    if (loop.kind === 'parallel') body.flow.set('yield', IS_SET);
+  }
 }
 
 function checkJump(body: Body, stmt: Of<'break'> | Of<'continue'>): void {

@@ -23,9 +23,15 @@ export interface Branch {
 
 export const NO_CHANGES: Branch['changes'] = new Map();
 
+/** What is always there: nothing known of it is not the same as a variable that is not set. */
+const ALWAYS_SET: readonly (readonly [string, Fact])[] = ['memory', 'config', 'reference'].map((root) => [
+  root,
+  IS_SET,
+]);
+
 export class FlowState {
   /** Names are never taken out: deleting and adding again is slow in a large map. */
-  readonly #facts = new Map<string, Fact | undefined>();
+  readonly #facts = new Map<string, Fact | undefined>(ALWAYS_SET);
   /** What was set, and what was known before; in two lists of the same length. */
   readonly #trailNames: string[] = [];
   readonly #trailFacts: (Fact | undefined)[] = [];
@@ -60,6 +66,21 @@ export class FlowState {
 
   apply(branch: Branch): void {
     for (const [name, fact] of branch.changes) this.set(name, fact);
+  }
+
+  /** Goes on behind branches that have all run; of what several may have written, any may be the last. */
+  applyAll(branches: readonly Branch[], table: TypeTable): void {
+    const seen = new Map<string, Fact>();
+    for (const { changes } of branches)
+      for (const [name, fact] of changes) {
+        const other = seen.get(name);
+        if (fact && other) {
+          const set = fact.set === 'yes' || other.set === 'yes' ? 'yes' : 'maybe';
+          this.set(name, { ...mergeFacts(other, fact, table), set });
+        } else this.set(name, fact ?? other);
+        const now = this.#facts.get(name);
+        if (now) seen.set(name, now);
+      }
   }
 
   /** Goes on where the branches meet: with what those that arrive here have in common. */

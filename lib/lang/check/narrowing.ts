@@ -48,7 +48,9 @@ export function narrow(body: Body, expr: Expr, type: Type): void {
 
 /** Forgets what is known of and below the target of an assignment, and notes what it is now. */
 export function narrowAssigned(body: Body, target: Expr, type: Type | undefined): void {
+  body.writes += 1;
   const at = pathOf(target);
+  if (at?.root === 'memory') body.memoryWrites += 1;
   if (!at) {
     forget(body, target);
     return;
@@ -74,24 +76,34 @@ function forget(body: Body, target: Expr): void {
   if (fact?.paths) body.flow.set(at.name, { ...fact, paths: undefined });
 }
 
-/** Goes on as where `condition` is `truth`. Its parts have been typed. */
-export function assume(body: Body, condition: Expr, truth: boolean): void {
+/** Goes on as where `condition` is `truth`. Its parts have been typed; memory may have been written since. */
+export function assume(body: Body, condition: Expr, truth: boolean, isMemoryOld = false): void {
   let at = condition;
   let isTrue = truth;
+  let skipsMemory = isMemoryOld;
   for (;;) {
     if (at.kind === 'unary' && at.op === '!') {
       at = at.value;
       isTrue = !isTrue;
     } else if (at.kind === 'binary' && at.op === (isTrue ? '&&' : '||')) {
-      assume(body, at.right, isTrue);
+      assume(body, at.right, isTrue, skipsMemory);
+      const written = body.unsteady.get(at);
+      if (written === 'all') return;
+      skipsMemory ||= written === 'memory';
       at = at.left;
     } else break;
   }
   if (at.kind !== 'binary' || (at.op !== '==' && at.op !== '!=')) return;
+  const written = body.unsteady.get(at);
+  if (written === 'all') return;
+  skipsMemory ||= written === 'memory';
   const isEqual = (at.op === '==') === isTrue;
-  if (at.right.kind === 'null') assumeNull(body, at.left, isEqual);
-  else if (at.left.kind === 'null') assumeNull(body, at.right, isEqual);
-  else if (isEqual) assumeEqual(body, at.left, at.right);
+  const assumeOf = (expr: Expr, isNull: boolean): void => {
+    if (!skipsMemory || pathOf(expr)?.root !== 'memory') assumeNull(body, expr, isNull);
+  };
+  if (at.right.kind === 'null') assumeOf(at.left, isEqual);
+  else if (at.left.kind === 'null') assumeOf(at.right, isEqual);
+  else if (isEqual) assumeEqual(body, at.left, at.right, assumeOf);
 }
 
 function assumeNull(body: Body, expr: Expr, isNull: boolean): void {
@@ -101,10 +113,15 @@ function assumeNull(body: Body, expr: Expr, isNull: boolean): void {
 }
 
 /** What equals something that is not null is not null either. */
-function assumeEqual(body: Body, left: Expr, right: Expr): void {
+function assumeEqual(
+  body: Body,
+  left: Expr,
+  right: Expr,
+  assumeOf: (expr: Expr, isNull: boolean) => void,
+): void {
   const { table } = body.program;
   const isNull = (expr: Expr): boolean => table.isNullable(body.program.typeOf(expr));
   const isUnknown = (expr: Expr): boolean => body.program.typeOf(expr).kind === 'dynamic';
-  if (isNull(left) && !isNull(right) && !isUnknown(right)) assumeNull(body, left, false);
-  else if (isNull(right) && !isNull(left) && !isUnknown(left)) assumeNull(body, right, false);
+  if (isNull(left) && !isNull(right) && !isUnknown(right)) assumeOf(left, false);
+  else if (isNull(right) && !isNull(left) && !isUnknown(left)) assumeOf(right, false);
 }
