@@ -8,13 +8,14 @@ import { TypeArguments } from '../types/type-arguments.ts';
 import { reportNull } from './assignability.ts';
 import type { Body } from './body.ts';
 import { checkPlainArgs, checkSignatureArgs } from './check-args.ts';
-import { findMember, memberNames } from './check-member.ts';
+import { findMember, memberHint } from './check-member.ts';
 import { callableNamed, isVariable, usePlugin, visibleNames } from './check-name.ts';
 import type { Resolution } from './checked.ts';
 import { exportedNames, isExported } from './declarations.ts';
 import { EFFECT } from './effects.ts';
 import { memoryOp, referenceOp } from './memory-ops.ts';
-import { didYouMean } from '../source/nearest.ts';
+import { didYouMean, nearOrMeant } from '../source/nearest.ts';
+import { FUNCTION_WORDS } from './other-languages.ts';
 
 type CallExpr = Expr & { readonly kind: 'call' };
 type FieldExpr = Expr & { readonly kind: 'field' };
@@ -54,7 +55,8 @@ function callNamed(body: Body, expr: CallExpr, callee: RefExpr): Type {
   }
   if (!body.scope.missingNames.has(name)) {
     const known = [...visibleNames(body), ...FUNCTION_SIGNATURES.names, ...HOST_SIGNATURES.names];
-    body.error('E203', callee.span, `there is no flow or function '${name}'`, didYouMean(name, known));
+    const hint = nearOrMeant(name, known, FUNCTION_WORDS);
+    body.error('E203', callee.span, `there is no flow or function '${name}'`, hint);
   }
   body.program.setType(callee, DYNAMIC);
   return inferArgs(body, expr);
@@ -272,7 +274,11 @@ function reportNoMethod(body: Body, callee: FieldExpr, type: Type, isProperty: b
     return;
   }
   const message = `${printType(type)} has no method '${text}'`;
-  body.error('E303', span, message, didYouMean(text, memberNames(body, type)));
+  const isKept = callee.object.kind === 'field' && callee.object.object.kind === 'ref';
+  const isMemory = isKept && callee.object.object.name === 'memory';
+  const isAppend = text === 'append' && type.kind === 'array';
+  const add = isMemory ? "write 'add'" : 'write xs = xs.push(item)';
+  body.error('E303', span, message, isAppend ? { hint: add } : memberHint(body, type, text));
 }
 
 /** `files://read(x)`: a URI is text, and what was meant is a call of the plugin. */

@@ -35,7 +35,8 @@ export function checkCheckpoint(body: Body, block: CheckpointBlock): Type {
   body.effect(EFFECT.checkpoint, block.span, '@checkpoint');
   const { checkpoint } = block;
   if (checkpoint && !KINDS.includes(checkpoint.text)) {
-    const hint = didYouMean(checkpoint.text, KINDS);
+    const near = didYouMean(checkpoint.text, KINDS);
+    const hint = near.hint === undefined ? { hint: `there are ${KINDS.join(', ')}` } : near;
     body.error('E113', checkpoint.span, `there is no kind of checkpoint '${checkpoint.text}'`, hint);
   }
   const fields = checkFields(body, '@checkpoint', block.span, block.fields, FIELDS);

@@ -14,6 +14,7 @@ import { exportedNames } from './declarations.ts';
 import { EFFECT } from './effects.ts';
 import { narrowedType } from './narrowing.ts';
 import { didYouMean } from '../source/nearest.ts';
+import { MEMBER_WORDS } from './other-languages.ts';
 
 type FieldExpr = Expr & { readonly kind: 'field' };
 
@@ -178,6 +179,15 @@ function propertyType(body: Body, expr: FieldExpr, type: Type, name: Name): Type
   return DYNAMIC;
 }
 
+/** Which member somebody may have meant, also by the name that it has in other languages. */
+export function memberHint(body: Body, type: Type, name: string): { readonly hint?: string } {
+  const names = [...memberNames(body, type)];
+  const meant = MEMBER_WORDS.get(name);
+  return meant !== undefined && names.includes(meant)
+    ? { hint: `write '${meant}'` }
+    : didYouMean(name, names);
+}
+
 function reportNoMember(body: Body, expr: FieldExpr, type: Type, name: Name, named = type): Type {
   const found = findMember(body, type, name.text);
   body.program.setResolution(expr, { kind: 'field', name: name.text });
@@ -188,7 +198,7 @@ function reportNoMember(body: Body, expr: FieldExpr, type: Type, name: Name, nam
     const hint = `write '.get("${name.text}")'`;
     body.error('E302', name.span, `${printType(named)} has no field '${name.text}'`, { hint });
   } else {
-    const hint = didYouMean(name.text, memberNames(body, type));
+    const hint = memberHint(body, type, name.text);
     body.error('E302', name.span, `${printType(named)} has no field '${name.text}'`, hint);
   }
   return DYNAMIC;

@@ -5,7 +5,8 @@ import { FUNCTION_SIGNATURES, HOST_SIGNATURES, LIBRARIES } from '../types/signat
 import type { Type } from '../types/type.ts';
 import type { Body, Variable } from './body.ts';
 import type { CallableDeclaration } from './declarations.ts';
-import { didYouMean } from '../source/nearest.ts';
+import { nearOrMeant } from '../source/nearest.ts';
+import { VALUE_WORDS } from './other-languages.ts';
 
 type RefExpr = Expr & { readonly kind: 'ref' };
 
@@ -41,7 +42,7 @@ function reportUndefined(body: Body, expr: RefExpr): void {
     'E200',
     expr.span,
     `there is nothing named '${expr.name}' here`,
-    didYouMean(expr.name, visibleNames(body)),
+    nearOrMeant(expr.name, visibleNames(body), VALUE_WORDS),
   );
 }
 
@@ -62,7 +63,8 @@ function reportOtherUse(body: Body, expr: RefExpr): boolean {
   const callable = callableNamed(body, name);
   if (callable) {
     body.program.setResolution(expr, { kind: 'callable', name: callable.name });
-    return use(`a ${callable.node.kind}`, `call it: ${name}(…)`);
+    const { kind } = callable.node;
+    return use(`${kind === 'evaluator' ? 'an' : 'a'} ${kind}`, `call it: ${name}(…)`);
   }
   if (ROOTS.has(name)) return use('a part of the core', `name a field: ${name}.field`);
   if (body.program.tables.plugins.has(name)) {

@@ -16,7 +16,7 @@ import type {
   TestNode,
   TypeDeclNode,
 } from '../syntax/ast.ts';
-import { brokenPlaces, isSyntaxError, withoutFollowUps } from './follow-ups.ts';
+import { brokenLines, brokenPlaces, isSyntaxError, withoutFollowUps } from './follow-ups.ts';
 import { didYouMean } from '../source/nearest.ts';
 import type { LoadedModule, LoadedProgram } from './resolve-modules.ts';
 
@@ -122,7 +122,8 @@ class Collector {
     const { file } = module;
     const isBroken = brokenPlaces(file, this.#syntaxErrors);
     const all = this.#diagnostics.reportFor(file.source);
-    const report = withoutFollowUps(all, isBroken, this.#syntaxErrors.length > 0);
+    const isLineBroken = brokenLines(file, this.#syntaxErrors);
+    const report = withoutFollowUps(all, isBroken, isLineBroken, this.#syntaxErrors.length > 0);
     return { module, report, names: new Map(), missingNames: new Set(), isBroken };
   }
 

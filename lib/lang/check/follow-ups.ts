@@ -11,6 +11,9 @@ const ANYWHERE: ReadonlySet<DiagnosticCode> = new Set(['E202', 'E203', 'E204', '
 /** What may have stood, or been used, in the part of the same declaration that was not read. */
 const NEARBY: ReadonlySet<DiagnosticCode> = new Set(['E110', 'E200', 'E304', 'E309', 'E311', 'E401', 'W402']);
 
+/** What a value is, and whether it fits: said of a part of a line, the rest of which was not read, it is a guess. */
+const SAME_LINE: ReadonlySet<DiagnosticCode> = new Set(['E300', 'E301', 'E302', 'E303', 'E306', 'E308']);
+
 export function isSyntaxError({ code }: Diagnostic): boolean {
   return SYNTAX.test(code);
 }
@@ -30,9 +33,20 @@ export function brokenPlaces(file: FileNode, syntaxErrors: readonly Diagnostic[]
   return (at) => broken.some(({ start, end }) => at >= start && at <= end);
 }
 
+/** Whether a place is in a line that could not be read as a whole. */
+export function brokenLines(file: FileNode, syntaxErrors: readonly Diagnostic[]): (at: number) => boolean {
+  const { source } = file;
+  const lineOf = (at: number): number => source.positionAt(at).line;
+  const lines = new Set(
+    syntaxErrors.filter((error) => error.source === source).map(({ span }) => lineOf(span.start)),
+  );
+  return (at) => lines.size > 0 && lines.has(lineOf(at));
+}
+
 export function withoutFollowUps(
   report: Report,
   isBroken: (at: number) => boolean,
+  isLineBroken: (at: number) => boolean,
   hasSyntaxErrors: boolean,
 ): Report {
   if (!hasSyntaxErrors) return report;
@@ -40,6 +54,7 @@ export function withoutFollowUps(
     // Who uses a name may not have been read either.
     if (ANYWHERE.has(code) || code === 'W401') return;
     if (NEARBY.has(code) && isBroken(span.start)) return;
+    if (SAME_LINE.has(code) && isLineBroken(span.start)) return;
     report(code, span, message, extras);
   };
 }

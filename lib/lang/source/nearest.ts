@@ -6,7 +6,8 @@ const NAME_MAX = 40;
 
 /** The candidate that differs least from `name`, if by little; the first of equals. */
 export function nearestName(name: string, candidates: Iterable<string>): string | undefined {
-  const limit = name.length <= 2 ? 1 : Math.max(1, Math.floor(name.length / 3));
+  // Every other name of one letter is one letter away.
+  const limit = name.length <= 2 ? name.length - 1 : Math.max(1, Math.floor(name.length / 3));
   if (name.length > NAME_MAX) return undefined;
   let best: string | undefined;
   let least = limit + 1;
@@ -18,6 +19,16 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
     if (distance < least) [best, least] = [candidate, distance];
   }
   return best;
+}
+
+/** As `hint` of a report; of the candidates if one is near, else of what the word means elsewhere. */
+export function nearOrMeant(
+  name: string,
+  candidates: Iterable<string>,
+  words: ReadonlyMap<string, string>,
+): { readonly hint?: string } {
+  const meant = words.get(name);
+  return meant === undefined ? didYouMean(name, candidates) : { hint: meant };
 }
 
 /** As `hint` of a report. */

@@ -163,7 +163,8 @@ export abstract class BlockParser extends ModelBlockParser {
       const { start } = this;
       this.advance();
       const error = this.kind === T.TypeIdent ? this.takeName() : undefined;
-      const name = this.kind === T.LBrace ? undefined : this.declaredName('the error');
+      const name =
+        this.kind === T.LBrace ? undefined : this.declaredName('the error', 'write @catch e { … }');
       const caught = this.body('@catch');
       const names = { ...(error && { error }), ...(name && { binding: name }) };
       catches.push({ span: this.spanFrom(start), ...names, body: caught });

@@ -226,7 +226,8 @@ export abstract class CoreParser extends DeclarationParser {
   #configParam(): ConfigParamNode | undefined {
     const { start } = this;
     if (!this.eat(AT.param)) {
-      const hint = 'write @param name: T = default';
+      const word = MODIFIER_WORDS.has(this.kind) ? ` ${this.textAt(this.pos)}` : '';
+      const hint = `write @param name: T = default${word}`;
       this.fail('E101', `expected '@param', found ${this.describe(this.pos)}`, hint);
       return undefined;
     }
@@ -276,7 +277,8 @@ export abstract class CoreParser extends DeclarationParser {
     const trigger = atNameOf(kind) as TriggerNode['trigger'];
     const word = this.spanAt(this.pos);
     this.advance();
-    const name = this.declaredName('a trigger');
+    const rest = trigger === 'schedule' ? 'flow = f, cron = "0 8 * * *"' : 'flow = f';
+    const name = this.declaredName('a trigger', `write @${trigger} name { ${rest} }`);
     if (!name) return undefined;
     const fields = this.fieldBlock(`@${trigger}`);
     this.#checkFieldNames(trigger, fields, word);

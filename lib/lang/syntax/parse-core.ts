@@ -166,16 +166,16 @@ export abstract class ParseCore extends Cursor {
   // ---- Names ----
 
   /** A name that is declared here. Undefined: there is none (E105); reserved words are taken, and reported (E006). */
-  protected declaredName(what: string): Name | undefined {
+  protected declaredName(what: string, hint?: string): Name | undefined {
     if (this.kind === T.Ident) return this.takeName();
     if (this.kind === T.TypeIdent) {
       const name = this.takeName();
       const lower = name.text.charAt(0).toLowerCase() + name.text.slice(1);
-      const hint = `names of types and cores are capitalised; write '${lower}'`;
-      this.remark('E105', name.span, `${what} begins with a small letter`, hint);
+      const small = `names of types and cores are capitalised; write '${lower}'`;
+      this.remark('E105', name.span, `${what} begins with a small letter`, small);
       return name;
     }
-    return this.reservedName(what);
+    return this.reservedName(what, hint);
   }
 
   protected declaredTypeName(what: string): Name | undefined {
@@ -189,14 +189,14 @@ export abstract class ParseCore extends Cursor {
     return this.reservedName(what);
   }
 
-  protected reservedName(what: string): Name | undefined {
+  protected reservedName(what: string, hint?: string): Name | undefined {
     if (this.isWord(this.kind)) {
       const name = this.takeName();
-      const hint = `write '${name.text}_', for example`;
-      this.remark('E006', name.span, `'${name.text}' is a reserved word, and no name for ${what}`, hint);
+      const other = `write '${name.text}_', for example`;
+      this.remark('E006', name.span, `'${name.text}' is a reserved word, and no name for ${what}`, other);
       return name;
     }
-    this.fail('E105', `expected the name of ${what}, found ${this.describe(this.pos)}`);
+    this.fail('E105', `expected the name of ${what}, found ${this.describe(this.pos)}`, hint);
     return undefined;
   }
 

@@ -209,6 +209,7 @@ export abstract class Cursor {
       const word = this.textAt(this.pos);
       if (word === 'and') return '"and" is written &&';
       if (word === 'or') return '"or" is written ||';
+      if (word === 'is') return 'to compare, write ==';
       if (word === 'then' || word === 'do') return 'bodies stand in braces: { … }';
     }
     if (this.kind === T.Question) return 'choose with if a { b } else { c }';

@@ -13,6 +13,24 @@ import { AT_FIRST, T as KINDS, type Tokens } from './token.ts';
 const AT = AT_WORDS;
 const T = KINDS;
 
+/** Words that begin declarations in other languages. */
+const DECLARATION_WORDS: ReadonlyMap<string, string> = new Map([
+  ...['flow', 'function', 'def', 'fn', 'func', 'async'].map((word): [string, string] => [
+    word,
+    'write @flow name(a: T): R { … }',
+  ]),
+  ...['transformer', 'evaluator', 'pipeline', 'core', 'test'].map((word): [string, string] => [
+    word,
+    `write @${word}`,
+  ]),
+  ...['interface', 'class', 'struct', 'record'].map((word): [string, string] => [
+    word,
+    'write type Name = { field: T }',
+  ]),
+  ['enum', 'write type Name = enum[a, b]'],
+  ['from', 'write import { A } from "./file"'],
+]);
+
 export interface ParseOptions {
   /** The id of the first expression, so that those of several files are unique. @default 0 */
   readonly firstId?: number;
@@ -128,7 +146,10 @@ class FileParser extends CoreParser {
     } else if (this.kind >= AT_FIRST) {
       this.fail('E114', `${found} does not stand here`, `it stands ${placeOf(this.kind)}`);
     } else if (this.kind === T.RBrace) this.fail('E100', "unexpected '}': nothing is open");
-    else this.fail('E107', `expected @core, @flow or another declaration, found ${found}`);
+    else {
+      const hint = DECLARATION_WORDS.get(this.textAt(this.pos));
+      this.fail('E107', `expected @core, @flow or another declaration, found ${found}`, hint);
+    }
   }
 
   /** To the next declaration at the start of a line. */

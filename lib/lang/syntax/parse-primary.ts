@@ -169,6 +169,10 @@ export abstract class PrimaryParser extends LiteralParser {
 
   #expressionHint(): string | undefined {
     const before = this.pos > 0 ? this.kindAt(this.pos - 1) : T.Eof;
+    if (this.kind === T.Eq && (before === T.EqEq || before === T.NotEq)) {
+      return `there is no '${this.textAt(this.pos - 1)}=': write ${this.textAt(this.pos - 1)}`;
+    }
+    if (this.kind === T.Plus && before === T.Plus) return "there is no '++': write x = x + 1";
     if (this.kind === T.Eq && before >= T.Coalesce && before <= T.Percent) {
       return `there is no '${this.textAt(this.pos - 1)}=': write x = x ${this.textAt(this.pos - 1)} …`;
     }

@@ -25,7 +25,11 @@ const STATEMENT_WORDS: ReadonlyMap<string, string> = new Map([
   ['while', 'write @while condition (max_iterations = 10) { … }'],
   ['switch', 'write match x { … }'],
   ['try', 'write @try { … } @catch e { … }'],
+  ['catch', 'write @try { … } @catch e { … }'],
   ['throw', 'write fail("message")'],
+  ['raise', 'write fail("message")'],
+  ['elif', 'write else if condition { … }'],
+  ['elsif', 'write else if condition { … }'],
   ['function', 'flows stand at the level of the file: @flow name() { … }'],
 ]);
 
@@ -50,9 +54,14 @@ export abstract class StatementParser extends PatternParser {
     this.fail(
       'E104',
       `expected '{' and the body of ${of}, found ${this.describe(this.pos)}`,
-      this.wordHint(),
+      this.#bodyHint(),
     );
     return false;
+  }
+
+  #bodyHint(): string | undefined {
+    if (this.kind === T.Colon) return 'bodies stand in braces: { … }';
+    return this.kind === T.Eq ? 'to compare, write ==' : this.wordHint();
   }
 
   /** Up to the closing brace, and that too. */
@@ -106,7 +115,7 @@ export abstract class StatementParser extends PatternParser {
     }
     if (kind >= AT_FIRST) return this.#atStatement({ start });
     if (this.isWord(kind) && this.#isReservedTarget()) {
-      const name = this.reservedName('a variable');
+      const name = this.declaredName('a variable');
       return name && this.#binding(name);
     }
     return this.#expressionStatement();
@@ -273,7 +282,7 @@ export abstract class StatementParser extends PatternParser {
   #emit(): Stmt | undefined {
     const { start } = this;
     this.advance();
-    const event = this.declaredName('an event');
+    const event = this.declaredName('an event', 'write emit name { field = … }');
     if (!event) return undefined;
     const fields = this.kind === T.LBrace && !this.isLineStart ? this.fieldBlock('emit') : [];
     return { kind: 'emit', span: this.spanFrom(start), event, fields };

@@ -7,6 +7,12 @@ import { T as KINDS } from './token.ts';
 // Copies, for speed (token.ts, K3).
 const T = KINDS;
 
+/** What other languages call the types that take others. */
+const GENERIC_WORDS: ReadonlyMap<string, 'array' | 'map'> = new Map([
+  ...['list', 'List', 'Array', 'vector', 'set', 'Set'].map((word): [string, 'array'] => [word, 'array']),
+  ...['dict', 'Dict', 'Map', 'record', 'Record'].map((word): [string, 'map'] => [word, 'map']),
+]);
+
 export abstract class TypeParser extends ParseCore {
   /** For default values. */
   protected abstract expression(): Expr;
@@ -27,7 +33,14 @@ export abstract class TypeParser extends ParseCore {
 
   #postfixType(): TypeNode {
     const start = this.start;
-    const inner = this.#primaryType();
+    let inner = this.#primaryType();
+    while (this.kind === T.LBracket && this.kindAt(this.pos + 1) === T.RBracket && !this.isLineStart) {
+      // `T[]` of other languages is understood, and reported.
+      this.remark('E101', this.spanAt(this.pos), "unexpected '['", 'a list of T is array[T]');
+      this.advance();
+      this.advance();
+      inner = { kind: 'type_array', span: this.spanFrom(start), item: inner };
+    }
     if (this.kind !== T.Question && this.kind !== T.Coalesce) return inner;
     if (this.kind === T.Coalesce) this.fail('E100', "unexpected '??'", 'one ? says that a value may be null');
     this.advance();
@@ -84,6 +97,12 @@ export abstract class TypeParser extends ParseCore {
     const isGeneric = (this.kind === T.LBracket && !this.isLineStart) || this.kind === T.Lt;
     if (isGeneric && first.text === 'array') return this.#arrayType(start);
     if (isGeneric && first.text === 'map') return this.#mapType(start);
+    const meant = isGeneric ? GENERIC_WORDS.get(first.text) : undefined;
+    if (meant) {
+      const form = meant === 'array' ? 'array[T]' : 'map[string, T]';
+      this.remark('E202', first.span, `there is no type '${first.text}'`, `write ${form}`);
+      return meant === 'array' ? this.#arrayType(start) : this.#mapType(start);
+    }
     return { kind: 'type_name', span: first.span, name: first };
   }
 

@@ -95,6 +95,20 @@ describe('ScaiCore checker: whole and broken programs', () => {
     });
   });
 
+  it('Broken programs: a line that could not be read, its types are not judged; the next line is', () => {
+    for (const line of [
+      'if n = 1 { return 2 }',
+      'return n > 1 ? 2 : 3',
+      'if n is null { return 1 }',
+      'x = [n][1:2]',
+    ])
+      assert.deepEqual(
+        saidOf(`@flow b(n: int): int {\n${line}\nreturn "a"\n}`).map((said) => said.slice(0, 6)),
+        [line.startsWith('if') ? 'E104 2' : line.startsWith('x') ? 'E101 2' : 'E100 2', 'E306 3'],
+        line,
+      );
+  });
+
   it('Long programs: results found out over many callables and deep trees, never an exception', () => {
     const deep = (inner: string): string => `${'['.repeat(150)}${inner}${']'.repeat(150)}`;
     const flows = Array.from({ length: 200 }, (_none, index) => {

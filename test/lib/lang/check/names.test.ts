@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert';
-import { checkText, CORE, describe as describeAll, runCases, said, saidOf } from './check-text.ts';
+import { checkText, CORE, describe as describeAll, flowText, runCases, said, saidOf } from './check-text.ts';
 
 describe('ScaiCore checker: names', () => {
   runCases('Names', {
@@ -141,5 +141,30 @@ pub @transformer kept(n: int): int { return n }`;
       said('x = )\ny = x + 1\nreturn y').filter((each) => !each.startsWith('E1')),
       [],
     );
+  });
+
+  it('Names of other languages: with the name here', () => {
+    const hints: Readonly<Record<string, string>> = {
+      'x = None': 'write null',
+      'x = True': 'write true',
+      'x = await double(1)': 'leave out await',
+      'print(n)': 'write @debug { log(x) }',
+      'return len(items)': 'write x.length',
+      'return items.size': "write 'length'",
+      'memory.names.append(text)': "write 'add'",
+      'x = [1]\nx.append(2)': 'write xs = xs.push(item)',
+      'x: str = text': 'write string',
+      'x: number = n': 'write int or float',
+      'x = @checkpoint ask { options = ["a"] }': 'there are approval, hitl_review, choice',
+    };
+    for (const [text, hint] of Object.entries(hints)) {
+      const said = checkText(flowText(text)).diagnostics.map(describeAll).join('\n');
+      assert.ok(said.includes(hint), `${text}: ${said}`);
+    }
+  });
+
+  it('Names of one letter: no other one is near', () => {
+    const said = checkText(flowText('return q + g(n)')).diagnostics.map(describeAll).join('\n');
+    assert.ok(!said.includes('did you mean'), said);
   });
 });

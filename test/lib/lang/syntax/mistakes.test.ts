@@ -52,6 +52,44 @@ describe('Mistakes of the parser', () => {
     checkFirst(inFlow('while a { }'), /@while condition/);
     checkFirst(inFlow('x = a ? b : c'), /if a { b } else { c }/);
     checkFirst(inFlow('x += 1'), /write x = x \+/);
+    checkFirst(inFlow('x = a === 1'), /there is no '===': write ==\)?$/);
+    checkFirst(inFlow('x = a !== 1'), /there is no '!==': write !=\)?$/);
+    checkFirst(inFlow('a++'), /write x = x \+ 1/);
+    checkFirst(inFlow('if a = 1 { }'), /to compare, write ==/);
+    checkFirst(inFlow('if a is null { }'), /to compare, write ==/);
+    checkFirst(inFlow('if a:\n  b = 1'), /bodies stand in braces/);
+    checkFirst(inFlow('if a { } elif b { }'), /write else if/);
+    checkFirst(inFlow('raise Error("x")'), /write fail/);
+    checkFirst(inFlow('@try { } catch e { }'), /@catch e/);
+    checkFirst(inFlow('@try { } @catch (e) { }'), /@catch e/);
+    checkFirst(inFlow('emit("done")'), /emit name \{/);
+    checkFirst(inFlow('Total = 1'), /begins with a small letter.*write 'total'/s);
+  });
+
+  it('Declarations of other languages, with the form here', () => {
+    checkFirst('flow f() { }', /write @flow name/);
+    checkFirst('def f(a):', /write @flow name/);
+    checkFirst('interface A { b: string }', /write type Name = \{/);
+    checkFirst('enum A { b }', /write type Name = enum\[a, b\]/);
+    checkFirst(
+      inCore('@triggers { @schedule "0 8 * * *" { flow = f } }'),
+      /@schedule name \{ flow = f, cron = /,
+    );
+    checkFirst(inCore('@triggers { @api { flow = f } }'), /@api name \{ flow = f \}/);
+    checkFirst(inCore('@config {\n@secret @param a: string = "" }'), /@param name: T = default @secret/);
+  });
+
+  it('Types of other languages: reported once, and understood', () => {
+    checkPlaces(
+      {
+        '@flow f(a: int[]) { }': ['E101 1:15'],
+        '@flow f(a: list[int]): dict[string, int] { }': ['E202 1:12', 'E202 1:24'],
+      },
+      asIs,
+    );
+    checkFirst('@flow f(a: int[]) { }', /array\[T\]/);
+    checkFirst('@flow f(a: list[int]) { }', /write array\[T\]/);
+    checkFirst('@flow f(a: dict[string, int]) { }', /write map\[string, T\]/);
     checkFirst(inFlow('x = .5'), /0\.5/);
     checkFirst(inFlow('x = @rigid { }.y + @rigid { }'), /./);
   });
