@@ -83,6 +83,7 @@ function checkParallel(body: Body, block: Of<'parallel'>): Type {
       const loop: LoopContext = { kind: 'parallel', yielded: NEVER };
       body.loops.push(loop);
       body.flow.set(YIELDED, undefined);
+      if (body.memoryWrites > memoryWrites) body.forgetMemory();
       body.statements([stmt]);
       body.loops.pop();
       if (name === undefined) return;

@@ -93,6 +93,10 @@ describe('ScaiCore checker: facts', () => {
       'x: string? = "a"\nr = @parallel {\na = @rigid {\nx = null\n1\n}\nb = @rigid {\nx = "a"\n2\n}\n}\nreturn [x.length, r.a]',
       'E311 13:9',
     ],
+    'a branch writes memory that the next one uses, E311': [
+      `${KNOWN}r = @parallel {\na = touch(1)\nb = memory.open.price\n}\nreturn r.a`,
+      'E311 5:5',
+    ],
     'a call in one branch, memory set in another, E311': [
       'r = @parallel {\na = touch(1)\nb = @rigid {\nmemory.open = items[0]\n2\n}\n}\nlog(r.a)\nreturn memory.open.price',
       'E311 10:8',
