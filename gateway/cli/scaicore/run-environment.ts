@@ -72,10 +72,17 @@ function modelsOf(cli: Cli, { models: file }: EnvironmentFlags, mocks: Mocks | u
   if (mocks?.models) return mocks.models;
   const { env, clock, rng } = cli;
   if (file !== undefined) {
-    const settings = readModelSettings(jsonFile(cli, file, 'models'), env, '--models');
+    const settings = readModelSettings(sectionOf(cli, file, 'models'), env, '--models');
     return createOpenAiProvider(settings, { clock, rng });
   }
   return serviceOf(cli) ?? NO_MODELS;
+}
+
+/** A part of a host's configuration, in a file of its own or in the whole `granary.config.json`. */
+function sectionOf(cli: Cli, file: string, section: 'models' | 'plugins'): JsonValue {
+  const value = jsonFile(cli, file, section);
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return (isObject ? asObject(value, section)[section] : undefined) ?? value;
 }
 
 /** One OpenAI-compatible service for all models, where the environment names one. */
@@ -113,7 +120,7 @@ function pluginsOf(
   const real =
     file === undefined
       ? undefined
-      : createHttpPlugins(readPluginSettings(jsonFile(cli, file, 'plugins'), env, '--plugins'), {
+      : createHttpPlugins(readPluginSettings(sectionOf(cli, file, 'plugins'), env, '--plugins'), {
           clock,
           rng,
         });

@@ -1,5 +1,6 @@
 // Bodies and plain statements.
 import type { AssignStmt, BlockStmt, Expr, FieldNode, MatchStmt, Name, Stmt, TypeNode } from './ast.ts';
+import { nearestName } from '../check/nearest.ts';
 import { AT as AT_WORDS, BLOCK_WORDS, placeOf } from './keywords.ts';
 import { PatternParser } from './parse-pattern.ts';
 import { AT_FIRST, T as KINDS } from './token.ts';
@@ -32,6 +33,8 @@ const STATEMENT_WORDS: ReadonlyMap<string, string> = new Map([
   ['elsif', 'write else if condition { … }'],
   ['function', 'flows stand at the level of the file: @flow name() { … }'],
 ]);
+
+const BODY_WORDS = ['return', 'yield', 'emit', 'match'];
 
 export abstract class StatementParser extends PatternParser {
   /** From the block's word on. */
@@ -225,7 +228,8 @@ export abstract class StatementParser extends PatternParser {
   /** Words of other languages that begin statements. A name alone is one only where it is the last in its line. */
   #endName(name: string): void {
     if (this.isPanicking || this.isLineStart || this.kind === T.Eof || this.isClosing(this.kind)) return;
-    const hint = STATEMENT_WORDS.get(name);
+    const near = nearestName(name, BODY_WORDS);
+    const hint = STATEMENT_WORDS.get(name) ?? (near && `did you mean '${near}'?`);
     this.fail('E100', `unexpected ${this.describe(this.pos)} after '${name}'`, hint);
   }
 

@@ -11,6 +11,7 @@ import {
   runTest,
   SourceText,
 } from '../../../lib/lang/index.ts';
+import { readModelSettings } from '../../../silo/index.ts';
 
 const folder = fileURLToPath(new URL('./', import.meta.url));
 const programs = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) =>
@@ -18,6 +19,16 @@ const programs = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filt
 );
 
 describe('examples in ScaiCore', () => {
+  it('support-agent, the configuration of its README, has the provider that the program names', () => {
+    const text = readFileSync(`${folder}support-agent/README.md`, 'utf8');
+    const json = /```json\n([\s\S]*?)```/.exec(text)?.[1] ?? '';
+    const { models } = JSON.parse(json) as { readonly models: unknown };
+    const { providers } = readModelSettings(models, { OPENAI_API_KEY: 'k' });
+    const program = readFileSync(`${folder}support-agent/support-agent.scaicore`, 'utf8');
+    const [, named = ''] = /provider = "(\w+)"/.exec(program) ?? [];
+    assert.ok(Object.hasOwn(providers, named), named);
+  });
+
   for (const file of programs) {
     const { module, tests, diagnostics } = compile(
       new SourceText(file, readFileSync(`${folder}${file}`, 'utf8')),

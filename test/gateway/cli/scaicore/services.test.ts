@@ -70,6 +70,9 @@ describe('scaicore run with services', () => {
     folder.write('models.json', JSON.stringify(settings));
     assert.equal((await ask({ HOUSE_KEY: 'key-3' }, '--models', 'models.json')).out, '"file"\n');
     assert.equal(models.asked.at(-1)?.headers['authorization'], 'Bearer key-3');
+    models.script(chat('{"word":"whole"}'));
+    folder.write('whole.json', JSON.stringify({ port: 7400, models: settings }));
+    assert.equal((await ask({ HOUSE_KEY: 'key-3' }, '--models', 'whole.json')).out, '"whole"\n');
     const missing = await ask({}, '--models', 'models.json');
     assert.equal(missing.code, 2);
     assert.match(missing.err, /ERR_CONFIG_INVALID: .*HOUSE_KEY, which is not set/);

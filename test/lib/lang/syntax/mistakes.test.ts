@@ -54,6 +54,8 @@ describe('Mistakes of the parser', () => {
     checkFirst(inFlow('x += 1'), /write x = x \+/);
     checkFirst(inFlow('x = a === 1'), /there is no '===': write ==\)?$/);
     checkFirst(inFlow('x = a !== 1'), /there is no '!==': write !=\)?$/);
+    checkFirst(inFlow('retrun 1'), /did you mean 'return'/);
+    checkFirst(inFlow('emti done { }'), /did you mean 'emit'/);
     checkFirst(inFlow('a++'), /write x = x \+ 1/);
     checkFirst(inFlow('if a = 1 { }'), /to compare, write ==/);
     checkFirst(inFlow('if a is null { }'), /to compare, write ==/);
