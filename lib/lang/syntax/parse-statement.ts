@@ -1,6 +1,6 @@
 // Bodies and plain statements.
 import type { AssignStmt, BlockStmt, Expr, FieldNode, MatchStmt, Name, Stmt, TypeNode } from './ast.ts';
-import { nearestName } from '../check/nearest.ts';
+import { nearestName } from '../source/nearest.ts';
 import { AT as AT_WORDS, BLOCK_WORDS, placeOf } from './keywords.ts';
 import { PatternParser } from './parse-pattern.ts';
 import { AT_FIRST, T as KINDS } from './token.ts';
