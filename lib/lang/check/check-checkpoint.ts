@@ -40,6 +40,8 @@ export function checkCheckpoint(body: Body, block: CheckpointBlock): Type {
     body.error('E113', checkpoint.span, `there is no kind of checkpoint '${checkpoint.text}'`, hint);
   }
   const fields = checkFields(body, '@checkpoint', block.span, block.fields, FIELDS);
+  // Others may have written it when somebody has answered.
+  body.forgetMemory();
   const options = constantOptions(fields.get('options'));
   checkTimeoutAction(body, fields.get('on_timeout'), options);
   const decision = options ? unionOf(options.map((value) => ({ kind: 'literal', value }))) : DYNAMIC;

@@ -50,6 +50,8 @@ const CALL_FIELDS = {
 
 export function checkCoreCall(body: Body, block: Of<'core_call'>): Type {
   body.effect(EFFECT.coreCall, block.span, '@core_call');
+  // The other Core may call back.
+  body.forgetMemory();
   const fields = checkFields(body, '@core_call', block.span, block.fields, CALL_FIELDS);
   const target = block.target?.text ?? uriOf(fields.get('target'));
   const second = block.target && fields.get('target');
@@ -100,6 +102,7 @@ const AWAIT_FIELDS = {
 
 export function checkAwait(body: Body, block: Of<'await_responses'>): Type {
   body.effect(EFFECT.coreCall, block.span, '@await_responses');
+  body.forgetMemory();
   const fields = checkFields(body, '@await_responses', block.span, block.fields, AWAIT_FIELDS);
   const from = fields.get('from')?.value;
   const type = from && body.program.typeOf(from);

@@ -26,6 +26,7 @@ import { completed, failed, failedWithout, recordOf, suspended } from './results
 import { secretsOf, Telemetry } from './telemetry.ts';
 import { timeoutOf, escalated } from './timeout-action.ts';
 import { requireStorable } from './value-size.ts';
+import { isObject } from './values.ts';
 
 /** Steps of an execution, where the request does not say. */
 const FUEL_MAX = 100_000_000;
@@ -126,13 +127,17 @@ export class CoreEngine {
     return this.execute(request);
   }
 
-  /** Goes on with a suspended execution. A checkpoint that is not there, or does not fit, is a failed result. */
+  /**
+   * Goes on with a suspended execution. A checkpoint that is not there, or does not fit, is a failed result; so is a decision
+   * that is none of its options, and the checkpoint stays.
+   */
   async resume(request: ResumeRequest, env: HostEnvironment = this.#env): Promise<ExecutionResult> {
     const { resolution, checkpointId, signal } = request;
-    return await this.#goOn(checkpointId, env, signal, () => (frame, task) => {
+    const step: Step = (frame, task) => {
       task.value = resolution as JsonValue;
       return frame.pc;
-    });
+    };
+    return await this.#goOn(checkpointId, env, signal, () => step, resolution as JsonValue);
   }
 
   /** The time of a checkpoint is up: does what its `on_timeout` says. */
@@ -266,9 +271,12 @@ export class CoreEngine {
     env: HostEnvironment,
     signal: AbortSignal | undefined,
     first: () => Step,
+    resolution?: JsonValue,
   ): Promise<ExecutionResult> {
     const seen = await this.#load(checkpointId, env);
     if (seen instanceof ScaiCoreError) return failedWithout('', seen);
+    const refused = resolution === undefined ? undefined : refusalOf(resolution, seen);
+    if (refused) return failedWithout(seen.execution_id, refused);
     const record = await env.checkpoints.take(checkpointId);
     // Somebody else was faster.
     if (!record) return failedWithout(seen.execution_id, notFound(checkpointId));
@@ -306,6 +314,19 @@ function telemetryOf(
 function notFound(checkpointId: string): ScaiCoreError {
   const message = `there is no checkpoint '${checkpointId}': it was resolved, or never made`;
   return new ScaiCoreError('CheckpointNotFoundError', message, { checkpointId });
+}
+
+/** The program was checked for its options: another decision, or a misspelt one, would use the checkpoint up unseen. */
+function refusalOf(
+  resolution: JsonValue,
+  { options, checkpoint_id }: CheckpointRecord,
+): ScaiCoreError | undefined {
+  if (options.length === 0 || !isObject(resolution) || !Object.hasOwn(resolution, 'decision'))
+    return undefined;
+  const { decision } = resolution;
+  if (typeof decision === 'string' && options.includes(decision)) return undefined;
+  const message = `the decision ${JSON.stringify(decision)} is none of the options: ${options.join(', ')}`;
+  return new ScaiCoreError('InvalidInputError', message, { checkpointId: checkpoint_id });
 }
 
 /** The request that the execution began with, as far as it goes on to matter. */

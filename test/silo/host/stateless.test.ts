@@ -94,9 +94,9 @@ describe('Hosted program: stateless', () => {
         checkpoint_id: to.checkpoint.checkpoint_id,
         resolution: { decision },
       });
-    assert.deepEqual(await resume(second, 'two'), { decision: 'two', seen: 5 });
-    assert.deepEqual(await resume(first, 'one'), { decision: 'one', seen: 5 });
-    await assert.rejects(async () => await resume(first, 'one'), { code: 'ERR_CHECKPOINT_UNKNOWN' });
+    assert.deepEqual(await resume(second, 'drop'), { decision: 'drop', seen: 5 });
+    assert.deepEqual(await resume(first, 'send'), { decision: 'send', seen: 5 });
+    await assert.rejects(async () => await resume(first, 'send'), { code: 'ERR_CHECKPOINT_UNKNOWN' });
     await running.stop();
   });
 
@@ -107,11 +107,11 @@ describe('Hosted program: stateless', () => {
     await running.settle();
     const output = await resumeCheckpoint(running.silo, store, {
       checkpointId: point.checkpoint_id,
-      resolution: { decision: 'yes' },
+      resolution: { decision: 'send' },
       tenant: 'default',
       principal: 'ann',
     });
-    assert.deepEqual(output, { decision: 'yes', seen: 5 });
+    assert.deepEqual(output, { decision: 'send', seen: 5 });
     await running.settle();
     assert.equal((await store.get(point.checkpoint_id))?.resolved_by, 'ann');
     await running.stop();

@@ -146,13 +146,24 @@ describe('Hosted program: suspended executions', () => {
   it('resumed by many at once, goes on once', async () => {
     const { checkpoint: point } = await suspend(running, 'a', 'send', { text: 'x' });
     const outcomes = await Promise.allSettled(
-      Array.from({ length: 8 }, (_, index) => call('resume', decided(point.checkpoint_id, `d${index}`))),
+      Array.from({ length: 8 }, (_, index) =>
+        call('resume', decided(point.checkpoint_id, index % 2 === 0 ? 'send' : 'drop')),
+      ),
     );
     const refused = outcomes.filter(({ status }) => status === 'rejected');
     assert.equal(refused.length, 7);
     for (const outcome of refused)
       assert.equal((outcome as { reason: { code: string } }).reason.code, 'ERR_CHECKPOINT_UNKNOWN');
     assert.equal(await call('read'), 11);
+  });
+
+  it('resumed with a decision that is none of its options, is refused and stays', async () => {
+    const { checkpoint: point } = await suspend(running, 'a', 'send', { text: 'x' });
+    await assert.rejects(async () => await call('resume', decided(point.checkpoint_id, 'sned')), {
+      code: 'ERR_INPUT_INVALID',
+      message: /"sned" is none of the options: send, drop/,
+    });
+    assert.deepEqual(await call('resume', decided(point.checkpoint_id)), { decision: 'send', text: 'x' });
   });
 
   it('resumed twice with one command id, answers the same and went on once', async () => {
@@ -166,11 +177,11 @@ describe('Hosted program: suspended executions', () => {
 
   it('suspended again, has another checkpoint; the first is used up', async () => {
     const first = await suspend(running, 'a', 'twice');
-    const second = (await call('resume', decided(first.checkpoint.checkpoint_id, 'one'))) as Suspended;
+    const second = (await call('resume', decided(first.checkpoint.checkpoint_id, 'send'))) as Suspended;
     assert.equal(second.status, 'SUSPENDED');
     assert.equal(second.execution_id, first.execution_id);
     assert.notEqual(second.checkpoint.checkpoint_id, first.checkpoint.checkpoint_id);
-    assert.equal(await call('resume', decided(second.checkpoint.checkpoint_id, 'two')), 'two');
+    assert.equal(await call('resume', decided(second.checkpoint.checkpoint_id, 'drop')), 'drop');
   });
 
   it('an execution that fails after it was resumed, left nothing, and can be resumed again', async () => {

@@ -32,6 +32,25 @@ async function outcome(
 }
 
 describe('Checkpoints', () => {
+  it('Resume: a decision that is none of the options, refused, and the checkpoint stays', async () => {
+    const source = `
+      @core Desk { version = "1.0.0" }
+      @flow main(): string {
+        d = @checkpoint approval { options = ["approve", "reject"] }
+        return d
+      }`;
+    const engine = load(source, testEnv());
+    const { checkpoint } = await engine.invoke({ flow: 'main', input: {} });
+    const checkpointId = checkpoint?.checkpointId ?? '';
+    for (const wrong of ['aprove', 1, null]) {
+      const { error } = await engine.resume({ checkpointId, resolution: { decision: wrong } });
+      assert.equal(error?.errorType, 'InvalidInputError');
+      assert.match(error?.message ?? '', /is none of the options: approve, reject$/);
+    }
+    const { output } = await engine.resume({ checkpointId, resolution: { decision: 'approve' } });
+    assert.equal(output, 'approve');
+  });
+
   it('Record: all that a host needs to ask somebody', async () => {
     const source = `
       @core Desk { version = "2.0.0"
