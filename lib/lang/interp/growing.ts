@@ -5,6 +5,7 @@
 //       leads to it.
 //   G2. Whoever reads the variable as a whole, and whatever copies or shows slots (branches, checkpoints, telemetry), sets
 //       the owner slot to null. Only reads that cannot give the value itself away leave it (`peeked` in compile-expr.ts).
+import { eachNode } from '../ir/each-node.ts';
 import type { IRBlock, IRExpr, IRStmt, JsonValue } from '../ir/ir.ts';
 import { compileEx } from './compile-expr.ts';
 import { executionOf } from './execution.ts';
@@ -51,15 +52,11 @@ function growthOf({ target: { name, path = [] }, value }: AssignStmt): Growth | 
 /** The variables that a flow adds to. */
 export function growingNames(body: readonly IRBlock[]): ReadonlySet<string> {
   const names = new Set<string>();
-  const open: unknown[] = [body];
-  for (let node = open.pop(); node !== undefined; node = open.pop()) {
-    if (typeof node !== 'object' || node === null) continue;
-    if ('kind' in node && node.kind === 'assign' && 'target' in node) {
-      const statement = node as AssignStmt;
-      if (growthOf(statement)) names.add(statement.target.name);
-    }
-    for (const part of Object.values(node)) if (typeof part === 'object' && part !== null) open.push(part);
-  }
+  eachNode(body, (node) => {
+    if (node.kind !== 'assign') return;
+    const statement = node as AssignStmt;
+    if (growthOf(statement)) names.add(statement.target.name);
+  });
   return names;
 }
 

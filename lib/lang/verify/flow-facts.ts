@@ -1,5 +1,6 @@
 // What each flow may do, by itself and with all that it calls: pure, over the IR. The verifier's rules ask for it, and hosts
 // that have to know before a flow runs.
+import { eachNode, type IRNode } from '../ir/each-node.ts';
 import type { IRBlock, IRFlow, IRModule, IRStmt } from '../ir/ir.ts';
 
 export interface FlowFacts {
@@ -81,30 +82,14 @@ function withCalled(name: string, own: ReadonlyMap<string, Found>): FlowFacts {
   return facts;
 }
 
-/**
- * Every node of the tree (`flag_and_checkpoint` is an action of `on_failure`), whatever it stands in, so that a new kind of
- * block or expression cannot be forgotten here. Not entered: literals, whose value is anything.
- */
+/** `flag_and_checkpoint` is an action of `on_failure`. */
 function ownFacts(flow: IRFlow): Found {
   const found = noFacts();
-  const open: unknown[] = [flow.body, flow.params];
-  for (let node = open.pop(); node !== undefined; node = open.pop()) {
-    if (!Array.isArray(node)) {
-      const { kind } = node as { readonly kind?: unknown };
-      if (kind === 'literal') continue;
-      if (typeof kind === 'string') note(node as Node, found);
-    }
-    const parts = node as Readonly<Record<string, unknown>>;
-    for (const name in parts) {
-      const part = parts[name];
-      if (typeof part === 'object' && part !== null) open.push(part);
-    }
-  }
+  eachNode([flow.body, flow.params], (node) => note(node, found));
   return found;
 }
 
-interface Node {
-  readonly kind: string;
+interface Node extends IRNode {
   readonly flow?: unknown;
   readonly op?: unknown;
   readonly name?: unknown;

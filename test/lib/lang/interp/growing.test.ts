@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { InMemoryEventSink, type JsonValue } from '../../../../lib/lang/index.ts';
-import { load, outputOf, testEnv } from './ir-kit.ts';
+import { CoreEngine, InMemoryEventSink, type JsonValue } from '../../../../lib/lang/index.ts';
+import { flow, giveBack, lit, load, moduleOf, outputOf, rigid, testEnv } from './ir-kit.ts';
 
 type Lists = Record<'a' | 'b', readonly number[]>;
 interface World extends Lists {
@@ -127,6 +127,12 @@ describe('Growing lists and maps', () => {
     await outputOf(load(text, testEnv({ events })), { flow: 'main' });
     const told = events.events.flatMap(({ payload }) => payload['result_binding_value'] ?? []);
     assert.deepEqual(told, [1, 1, 2, 3]);
+  });
+
+  it('Literals: data that looks like a statement is data', async () => {
+    const data = { kind: 'assign', target: { name: 'xs' } };
+    const module = moduleOf([flow('main', [], [rigid(giveBack(lit(data)))])]);
+    assert.deepEqual(await outputOf(CoreEngine.load(module, testEnv()), { flow: 'main' }), data);
   });
 
   const adding: readonly (readonly [string, string, string, JsonValue])[] = [
