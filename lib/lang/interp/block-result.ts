@@ -1,4 +1,4 @@
-// The value of a block of plain statements.
+// The values of blocks of plain statements, and of bodies of blocks.
 import type { IRBlock, IRExpr, IRStmt } from '../ir/ir.ts';
 
 /** The value of plain statements is that of an expression at their end. */
@@ -15,6 +15,16 @@ export function withResult(
     ...(isPlain ? statements.slice(0, -1) : statements),
     { kind: 'assign', target: { name }, value: last ? valueOf(last) : NULL },
   ];
+}
+
+/**
+ * The value of a body is that of its last block, if that one is not bound to another name: then these are the blocks, the last
+ * one giving its value to `name`. Undefined: its value is null.
+ */
+export function withBodyResult(blocks: readonly IRBlock[], name: string): readonly IRBlock[] | undefined {
+  const last = blocks.at(-1);
+  const isBound = typeof last?.result_binding === 'string' && last.result_binding !== name;
+  return last && !isBound ? [...blocks.slice(0, -1), { ...last, result_binding: name }] : undefined;
 }
 
 const NULL: IRExpr = { kind: 'literal', value: null };

@@ -1,5 +1,6 @@
 // Bodies: lists of blocks, the value of a list, and arms of which one is chosen.
 import type { IRBlock, IRBlockArm, IRPath } from '../ir/ir.ts';
+import { withBodyResult } from './block-result.ts';
 import { compileEx } from './compile-expr.ts';
 import { armFor } from './compile-stmt.ts';
 import { armHead } from './compile-sync.ts';
@@ -28,7 +29,7 @@ export function storing(name: string | null | undefined, value: Ex, context: Flo
   };
 }
 
-/** The value of a body is that of its last block, if that one is not bound to another name. */
+/** Emits a body whose value is given to `name`. */
 export function emitBody(
   out: Emitter,
   blocks: readonly IRBlock[],
@@ -36,15 +37,9 @@ export function emitBody(
   name: string | null | undefined,
   context: FlowContext,
 ): void {
-  const last = blocks.at(-1);
-  const isBound = typeof last?.result_binding === 'string' && last.result_binding !== name;
-  if (typeof name !== 'string' || last === undefined || isBound) {
-    emitBlocks(out, blocks, path, context);
-    if (typeof name === 'string') out.sync(storing(name, () => null, context));
-    return;
-  }
-  emitBlocks(out, blocks.slice(0, -1), path, context);
-  out.passes.block(out, { ...last, result_binding: name }, [...path, blocks.length - 1], context);
+  const settingBlocks = typeof name === 'string' ? withBodyResult(blocks, name) : blocks;
+  emitBlocks(out, settingBlocks ?? blocks, path, context);
+  if (!settingBlocks) out.sync(storing(name, () => null, context));
 }
 
 /** Arms with bodies of blocks; `dispatch` emits what chooses one of them. */

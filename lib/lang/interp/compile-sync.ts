@@ -7,7 +7,7 @@ import { boolOf } from './arithmetic.ts';
 import { compileEx, compileExpr, noArm } from './compile-expr.ts';
 import { compilePattern } from './compile-pattern.ts';
 import { bindingOf, catchOf, toProgramError } from './caught.ts';
-import { withResult } from './block-result.ts';
+import { withBodyResult, withResult } from './block-result.ts';
 import { emitEffect, hostCallEffect } from './effects.ts';
 import { ScaiCoreError } from './errors.ts';
 import { type Execution, executionOf } from './execution.ts';
@@ -41,12 +41,10 @@ function syncBody(
   name: string | null | undefined,
   context: FlowContext,
 ): SyncCode {
-  const last = blocks.at(-1);
   if (typeof name !== 'string') return syncBlocks(blocks, context);
-  const isBound = typeof last?.result_binding === 'string' && last.result_binding !== name;
-  if (last === undefined || isBound)
-    return sequence([syncBlocks(blocks, context), store(name, () => null, context)]);
-  return syncBlocks([...blocks.slice(0, -1), { ...last, result_binding: name }], context);
+  const settingBlocks = withBodyResult(blocks, name);
+  if (settingBlocks) return syncBlocks(settingBlocks, context);
+  return sequence([syncBlocks(blocks, context), store(name, () => null, context)]);
 }
 
 // ---- Statements ----
