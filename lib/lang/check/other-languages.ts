@@ -1,8 +1,13 @@
 // What other languages call the things of this one: a hint where such a name is unknown here.
 
+/** Several words with the same answer. */
+function words(given: readonly string[], answer: string): readonly (readonly [string, string])[] {
+  return given.map((word) => [word, answer] as const);
+}
+
 /** Names of values. */
 export const VALUE_WORDS: ReadonlyMap<string, string> = new Map([
-  ...['None', 'nil', 'undefined', 'NULL', 'Null'].map((word): [string, string] => [word, 'write null']),
+  ...words(['None', 'nil', 'undefined', 'NULL', 'Null'], 'write null'),
   ['True', 'write true'],
   ['False', 'write false'],
   ['await', 'calls wait by themselves: leave out await'],
@@ -15,35 +20,29 @@ export const VALUE_WORDS: ReadonlyMap<string, string> = new Map([
 
 /** Names of functions. */
 export const FUNCTION_WORDS: ReadonlyMap<string, string> = new Map([
-  ...['print', 'println', 'puts', 'echo'].map((word): [string, string] => [word, 'write @debug { log(x) }']),
+  ...words(['print', 'println', 'puts', 'echo'], 'write @debug { log(x) }'),
   ['len', 'write x.length'],
-  ...['throw', 'raise', 'panic', 'Error'].map((word): [string, string] => [word, 'write fail("message")']),
+  ...words(['throw', 'raise', 'panic', 'Error'], 'write fail("message")'),
 ]);
 
 /** Names of types. */
 export const TYPE_NAMES: ReadonlyMap<string, string> = new Map([
   ['any', 'there is no type any: say what it is'],
-  ...['str', 'text', 'String'].map((word): [string, string] => [word, 'write string']),
-  ...['number', 'Number', 'num'].map((word): [string, string] => [word, 'write int or float']),
-  ...['boolean', 'Boolean', 'Bool'].map((word): [string, string] => [word, 'write bool']),
-  ...['integer', 'long', 'Int'].map((word): [string, string] => [word, 'write int']),
-  ...['double', 'decimal', 'real', 'Float'].map((word): [string, string] => [word, 'write float, or money']),
-  ...['timestamp', 'Date', 'time'].map((word): [string, string] => [word, 'write date or datetime']),
-  ...['list', 'List', 'Array'].map((word): [string, string] => [word, 'write array[T]']),
-  ...['dict', 'object', 'Map', 'Record'].map((word): [string, string] => [
-    word,
-    'write map[string, T], or { field: T }',
-  ]),
-  ...['void', 'None', 'undefined'].map((word): [string, string] => [
-    word,
-    'leave the type of the result out',
-  ]),
+  ...words(['str', 'text', 'String'], 'write string'),
+  ...words(['number', 'Number', 'num'], 'write int or float'),
+  ...words(['boolean', 'Boolean', 'Bool'], 'write bool'),
+  ...words(['integer', 'long', 'Int'], 'write int'),
+  ...words(['double', 'decimal', 'real', 'Float'], 'write float, or money'),
+  ...words(['timestamp', 'Date', 'time'], 'write date or datetime'),
+  ...words(['list', 'List', 'Array'], 'write array[T]'),
+  ...words(['dict', 'object', 'Map', 'Record'], 'write map[string, T], or { field: T }'),
+  ...words(['void', 'None', 'undefined'], 'leave the type of the result out'),
 ]);
 
 /** Names of members of texts, lists and maps; for those that have the member. */
 export const MEMBER_WORDS: ReadonlyMap<string, string> = new Map([
-  ...['size', 'len', 'count'].map((word): [string, string] => [word, 'length']),
-  ...['toUpperCase', 'to_upper', 'uppercase'].map((word): [string, string] => [word, 'upper']),
-  ...['toLowerCase', 'to_lower', 'lowercase'].map((word): [string, string] => [word, 'lower']),
-  ...['includes', 'has'].map((word): [string, string] => [word, 'contains']),
+  ...words(['size', 'len', 'count'], 'length'),
+  ...words(['toUpperCase', 'to_upper', 'uppercase'], 'upper'),
+  ...words(['toLowerCase', 'to_lower', 'lowercase'], 'lower'),
+  ...words(['includes', 'has'], 'contains'),
 ]);
