@@ -14,7 +14,7 @@ import type { Resolution } from './checked.ts';
 import { exportedNames, isExported } from './declarations.ts';
 import { EFFECT } from './effects.ts';
 import { memoryOp, referenceOp } from './memory-ops.ts';
-import { didYouMean, nearOrMeant } from '../source/nearest.ts';
+import { didYouMean, meantOrNear } from '../source/nearest.ts';
 import { FUNCTION_WORDS } from './other-languages.ts';
 
 type CallExpr = Expr & { readonly kind: 'call' };
@@ -55,7 +55,7 @@ function callNamed(body: Body, expr: CallExpr, callee: RefExpr): Type {
   }
   if (!body.scope.missingNames.has(name)) {
     const known = [...visibleNames(body), ...FUNCTION_SIGNATURES.names, ...HOST_SIGNATURES.names];
-    const hint = nearOrMeant(name, known, FUNCTION_WORDS);
+    const hint = meantOrNear(name, known, FUNCTION_WORDS);
     body.error('E203', callee.span, `there is no flow or function '${name}'`, hint);
   }
   body.program.setType(callee, DYNAMIC);

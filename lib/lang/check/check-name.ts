@@ -5,7 +5,7 @@ import { FUNCTION_SIGNATURES, HOST_SIGNATURES, LIBRARIES } from '../types/signat
 import type { Type } from '../types/type.ts';
 import type { Body, Variable } from './body.ts';
 import type { CallableDeclaration } from './declarations.ts';
-import { nearOrMeant } from '../source/nearest.ts';
+import { meantOrNear } from '../source/nearest.ts';
 import { VALUE_WORDS } from './other-languages.ts';
 
 type RefExpr = Expr & { readonly kind: 'ref' };
@@ -42,7 +42,7 @@ function reportUndefined(body: Body, expr: RefExpr): void {
     'E200',
     expr.span,
     `there is nothing named '${expr.name}' here`,
-    nearOrMeant(expr.name, visibleNames(body), VALUE_WORDS),
+    meantOrNear(expr.name, visibleNames(body), VALUE_WORDS),
   );
 }
 

@@ -21,7 +21,7 @@ import {
   reportDuplicate,
   type TypeDeclaration,
 } from './declarations.ts';
-import { didYouMean, nearOrMeant } from '../source/nearest.ts';
+import { didYouMean, meantOrNear } from '../source/nearest.ts';
 import { TYPE_NAMES } from './other-languages.ts';
 
 const TYPE_WORDS: readonly string[] = [...PRIMITIVES.keys(), 'array', 'map', 'enum'];
@@ -112,7 +112,7 @@ export class TypeResolver {
     const declaration = scope.names.get(text);
     if (declaration?.kind === 'type') return this.#use(declaration);
     if (!scope.missingNames.has(text)) {
-      const hint = nearOrMeant(text, typeNames(scope), TYPE_NAMES);
+      const hint = meantOrNear(text, typeNames(scope), TYPE_NAMES);
       scope.report('E202', node.span, `there is no type '${text}'`, hint);
     }
     return DYNAMIC;

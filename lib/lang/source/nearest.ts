@@ -21,8 +21,13 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
   return best;
 }
 
-/** As `hint` of a report; of the candidates if one is near, else of what the word means elsewhere. */
-export function nearOrMeant(
+/** Entries of a map for several words with the same answer. */
+export function sameFor<Answer>(words: readonly string[], answer: Answer): [string, Answer][] {
+  return words.map((word) => [word, answer]);
+}
+
+/** As `hint` of a report: what the word is called here if other languages have it, else the candidate that is near. */
+export function meantOrNear(
   name: string,
   candidates: Iterable<string>,
   words: ReadonlyMap<string, string>,

@@ -1,4 +1,5 @@
 // The parser's door, and what stands at the level of a file. Never throws, and ends, on every text.
+import { sameFor } from '../source/nearest.ts';
 import type { Report } from '../source/diagnostic.ts';
 import type { SourceText } from '../source/source-text.ts';
 import { unescaped } from './text-literal.ts';
@@ -15,18 +16,12 @@ const T = KINDS;
 
 /** Words that begin declarations in other languages. */
 const DECLARATION_WORDS: ReadonlyMap<string, string> = new Map([
-  ...['flow', 'function', 'def', 'fn', 'func', 'async'].map((word): [string, string] => [
-    word,
-    'write @flow name(a: T): R { … }',
-  ]),
+  ...sameFor(['flow', 'function', 'def', 'fn', 'func', 'async'], 'write @flow name(a: T): R { … }'),
   ...['transformer', 'evaluator', 'pipeline', 'core', 'test'].map((word): [string, string] => [
     word,
     `write @${word}`,
   ]),
-  ...['interface', 'class', 'struct', 'record'].map((word): [string, string] => [
-    word,
-    'write type Name = { field: T }',
-  ]),
+  ...sameFor(['interface', 'class', 'struct', 'record'], 'write type Name = { field: T }'),
   ['enum', 'write type Name = enum[a, b]'],
   ['from', 'write import { A } from "./file"'],
 ]);

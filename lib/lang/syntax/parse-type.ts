@@ -1,4 +1,5 @@
 // Types, parameters, and fields of object types.
+import { sameFor } from '../source/nearest.ts';
 import type { Expr, Name, ParamNode, TypeNode } from './ast.ts';
 import { ParseCore } from './parse-core.ts';
 import { unescaped } from './text-literal.ts';
@@ -9,8 +10,8 @@ const T = KINDS;
 
 /** What other languages call the types that take others. */
 const GENERIC_WORDS: ReadonlyMap<string, 'array' | 'map'> = new Map([
-  ...['list', 'List', 'Array', 'vector', 'set', 'Set'].map((word): [string, 'array'] => [word, 'array']),
-  ...['dict', 'Dict', 'Map', 'record', 'Record'].map((word): [string, 'map'] => [word, 'map']),
+  ...sameFor(['list', 'List', 'Array', 'vector', 'set', 'Set'], 'array' as const),
+  ...sameFor(['dict', 'Dict', 'Map', 'record', 'Record'], 'map' as const),
 ]);
 
 export abstract class TypeParser extends ParseCore {
